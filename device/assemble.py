@@ -1,0 +1,98 @@
+"""Puts a speaker together from its settings: the one place where parts are made."""
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from device.capture import Outside, Recorder
+from device.config import Config
+from device.delivery import Delivery
+from device.errors import ConfigError
+from device.hands import Hands
+from device.keys import load_or_make
+from device.ledger import Signer
+from device.line import Line, caller
+from device.mute import MuteMemory
+from device.orders import Orders
+from device.outbox import Outbox
+from device.speaker import Parts, Speaker
+from device.trust import Trust
+from device.uplink import Uplink
+from device.voice import Voice
+from device.wakeword import Detector, Model, find
+from device.witness import Witness
+from hardware.board import RATE_HZ, Board
+
+
+def assemble(
+    config: Config,
+    board: Board,
+    tell: Witness | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    random_bytes: Callable[[int], bytes] = os.urandom,
+) -> Speaker:
+    """Make the firmware that `config` describes, on `board`. Nothing listens or connects before
+    `Speaker.run`.
+
+    Raises:
+        DeviceError: settings, model, keys or outbox are not usable; the message says which, and what to do.
+    """
+    if not config.cloud.root:
+        raise ConfigError("cloud.root: empty; paste the root key that `overheard-cloud keys` prints")
+    state = Path(config.device.state_dir)
+    first_run = not (state / "identity.key").exists()
+    identity = load_or_make(state, config.privacy.reader_suite)
+    memory = MuteMemory(state, first_run=first_run)
+    trust = Trust(
+        config.cloud.root, state / "keys.note", Path(config.cloud.keys) if config.cloud.keys else None
+    )
+    detector, stop_word = _ears(config)
+    outbox = Outbox(state / "egress.db", Signer(identity.device, identity.signing))
+    boot = random_bytes(8).hex()
+    speaker: Speaker | None = None
+
+    def now_tell(kind: str, /, **fields: object) -> None:
+        if tell is not None and speaker is not None:
+            tell(kind, speaker.sample, **fields)
+
+    me = caller(identity.device, boot)
+    uplink = Uplink(config.uplink, me, lambda: outbox.connect(me.will))
+    delivery = Delivery(
+        outbox, uplink, config.uplink.window, round(config.uplink.ask_again_s * RATE_HZ), now_tell
+    )
+    line = Line((identity.device, boot), outbox, uplink, delivery, Orders(identity, trust), now_tell)
+    parts = Parts(
+        device=identity.device,
+        board=board,
+        detector=detector,
+        stop_word=stop_word,
+        hands=Hands(
+            board.panel, config.button.debounce_ms * RATE_HZ // 1000, config.button.hold_ms * RATE_HZ // 1000
+        ),
+        voice=Voice(board.loudspeaker, config.audio.volume),
+        memory=memory,
+        trust=trust,
+        outbox=outbox,
+        delivery=delivery,
+        line=line,
+        recorder=Recorder(config, identity, boot, outbox, delivery, Outside(now, random_bytes)),
+        now=now,
+        answer_samples=round(config.cloud.answer_s * RATE_HZ),
+        wake_earcon=config.audio.wake_earcon,
+    )
+    speaker = Speaker(parts, tell)
+    return speaker
+
+
+def _ears(config: Config) -> tuple[Detector, str | None]:
+    """Return the detector of every configured word, and the name of the one among them that stops."""
+    settings = config.wakeword
+    if not settings.words:
+        raise ConfigError("wakeword.words: empty; name at least one word")
+    models = [Model(find(word)) for word in settings.words]
+    stop = Model(find(settings.stop)) if settings.stop else None
+    if stop is not None and stop.word in {model.word for model in models}:
+        raise ConfigError(f"wakeword.stop: {stop.word} is a wake word too; choose another word")
+    detector = Detector([*models, *([stop] if stop else [])], round(settings.refractory_s * RATE_HZ))
+    return detector, stop.word if stop else None

@@ -1,0 +1,171 @@
+"""One utterance on its way out: frames become sealed messages, the endpointer counts, and nothing leaves
+before it may.
+
+While a wake word is still being verified the sealed messages are held here, as ciphertext; a rejection
+forgets them and nothing was sent.
+"""
+
+import base64
+from collections.abc import Callable
+from datetime import datetime
+from typing import Literal, NamedTuple, cast
+
+from device.config import Config
+from device.delivery import Delivery
+from device.endpoint import Endpoint, Limits
+from device.envelope import Consent, Header, NamedReader, ReaderPublic, Sealer, Trigger, topics, wrap
+from device.keys import Identity
+from device.outbox import Outbox, Sealed
+from device.session import Event
+from device.trust import CloudKeys, utc_text
+from device.utterance import Utterance
+from device.vad import Vad
+from hardware.board import FRAME_SAMPLES, RATE_HZ, Frame
+
+
+Suite = Literal["mlkem768-x25519", "x25519"]
+
+
+class Capture:
+    """An utterance being captured, from its first sample to its end record."""
+
+    def __init__(
+        self, name: str, device: str, utterance: Utterance, endpoint: Endpoint, vad: Vad, delivery: Delivery
+    ) -> None:
+        self.name = name
+        self._device = device
+        self._utterance = utterance
+        self._endpoint = endpoint
+        self._vad = vad
+        self._delivery = delivery
+        self._held: list[Sealed] | None = [self._sealed("begin", utterance.begin())]
+
+    @property
+    def first_sample(self) -> int:
+        """The index of the first sample that may be kept."""
+        return self._utterance.first_sample
+
+    @property
+    def samples(self) -> int:
+        """How many samples were kept so far."""
+        return self._utterance.samples
+
+    def hear(self, frame: Frame) -> Event | None:
+        """Keep a frame; return the event that ends the utterance, if this frame does."""
+        end = frame.index + FRAME_SAMPLES
+        if end <= self.first_sample:
+            return None
+        part = self._utterance.segments
+        try:
+            segments = self._utterance.hear(frame)
+        except ValueError:
+            return Event.MIC_LOST
+        messages = [self._sealed("segment", sealed, part + i) for i, sealed in enumerate(segments)]
+        if messages:
+            self._send(messages, end)
+        return self._endpoint.hear(self._vad.is_speech(frame.pcm), FRAME_SAMPLES)
+
+    def release(self, now: int) -> None:
+        """Let what was held leave, and everything after it as it is made."""
+        held, self._held = self._held or [], None
+        self._send(held, now)
+
+    def end(self, reason: str, checkpoint: str, now: int) -> None:
+        """Seal the rest and the end record."""
+        part = self._utterance.segments
+        last, record = self._utterance.end(reason, checkpoint)
+        self._send([self._sealed("segment", last, part), self._sealed("end", record)], now)
+
+    def drop(self) -> None:
+        """Forget everything: nothing has left."""
+        self._held = []
+        self._utterance.wipe()
+
+    def _send(self, messages: list[Sealed], now: int) -> None:
+        if self._held is None:
+            self._delivery.send(messages, now)
+        else:
+            self._held += messages
+
+    def _sealed(self, kind: str, payload: bytes, part: int | None = None) -> Sealed:
+        topic = topics.utterance(self._device, self.name, kind)
+        if part is None:
+            return Sealed(self.name, kind, topic, payload)
+        samples = self._utterance.segment_samples
+        first = self.first_sample + part * samples
+        kept = min(samples, self.first_sample + self.samples - first)
+        return Sealed(self.name, kind, topic, payload, part, first, kept)
+
+
+class Outside(NamedTuple):
+    """What comes from outside: the wall clock that headers are dated by, and where random bytes come from."""
+
+    now: Callable[[], datetime]
+    random_bytes: Callable[[int], bytes]
+
+
+class Recorder:
+    """Begins captures."""
+
+    def __init__(
+        self,
+        config: Config,
+        identity: Identity,
+        boot: str,
+        outbox: Outbox,
+        delivery: Delivery,
+        outside: Outside,
+    ) -> None:
+        self._config = config
+        self._identity = identity
+        self._boot = boot
+        self._outbox = outbox
+        self._delivery = delivery
+        self._now, self._random = outside
+        self._vad = Vad(config.endpoint.vad)
+        owner = config.privacy.owner_reader
+        self._owner = ReaderPublic.decode(owner) if owner else None
+        self._limits = Limits(
+            speech_start=_samples(config.endpoint.speech_start_s),
+            silence=_samples(config.endpoint.silence_s),
+            no_speech=_samples(config.endpoint.no_speech_s),
+            maximum=_samples(config.endpoint.maximum_s),
+        )
+
+    def start(self, trigger: Trigger, first_sample: int, keys: CloudKeys) -> Capture:
+        """Begin an utterance at `first_sample`, sealed for the cloud's `keys` and the owner's reader.
+
+        The trigger gets its row in the ledger here, whether or not anything leaves later.
+        """
+        name = self._random(16).hex()
+        row = self._outbox.note("trigger", utterance=name, first_sample=first_sample, cause=trigger.kind)
+        readers = {"cloud": keys.reader} | ({"owner": self._owner} if self._owner else {})
+        header = self._header(name, trigger, first_sample, row, readers).to_bytes()
+        data_key = self._random(32)
+        wraps = wrap(data_key, list(readers.values()), header)
+        sealer = Sealer(header, data_key, wraps, self._identity.signing)
+        utterance = Utterance(sealer, first_sample, self._config.audio.segment_ms * RATE_HZ // 1000)
+        endpoint = Endpoint(self._limits, by_hand=trigger.kind == "button_hold")
+        return Capture(name, self._identity.device, utterance, endpoint, self._vad, self._delivery)
+
+    def _header(
+        self, name: str, trigger: Trigger, first_sample: int, row: int, readers: dict[str, ReaderPublic]
+    ) -> Header:
+        return Header(
+            device=self._identity.device,
+            boot=self._boot,
+            utterance=name,
+            trigger=trigger,
+            first_sample=first_sample,
+            utc=utc_text(self._now()),
+            segment_samples=self._config.audio.segment_ms * RATE_HZ // 1000,
+            consent=Consent(save=self._config.privacy.save, review=self._config.privacy.review),
+            ledger_index=row,
+            readers=tuple(NamedReader(r.id, cast("Suite", r.suite), who) for who, r in readers.items()),
+            signer=base64.b64encode(self._identity.public).decode(),
+            reply=self._identity.reply.public.encode(),
+        )
+
+
+def _samples(seconds: float) -> int:
+    return round(seconds * RATE_HZ)

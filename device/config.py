@@ -1,0 +1,170 @@
+"""The settings of the firmware: values in a commented TOML file, types here. It reads one file and
+remembers nothing.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from device.endpoint import CEILING_S
+from device.errors import ConfigError
+
+DEFAULTS = Path(__file__).with_name("default.toml")
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+Unit = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A section knows its keys and refuses others. No defaults: they stand in default.toml."""
+
+
+class DeviceSection(_Section, frozen=True):
+    """Where the firmware keeps what it must remember."""
+
+    state_dir: str
+
+
+class BoardSection(_Section, frozen=True):
+    """Which board, and what the simulated one hears."""
+
+    name: str
+    room: tuple[str, ...]
+    pace: str
+    echo_db: float
+    room_ends: bool
+
+
+class WakewordSection(_Section, frozen=True):
+    """Which words wake and stop it."""
+
+    words: tuple[str, ...]
+    stop: str
+    refractory_s: Annotated[float, msgspec.Meta(ge=0)]
+
+
+class EndpointSection(_Section, frozen=True):
+    """When an utterance is over."""
+
+    speech_start_s: Positive
+    silence_s: Positive
+    no_speech_s: Positive
+    maximum_s: Annotated[float, msgspec.Meta(gt=0, le=CEILING_S)]
+    vad: Literal[0, 1, 2, 3]
+
+
+class ButtonSection(_Section, frozen=True):
+    """How a finger is understood."""
+
+    debounce_ms: Annotated[int, msgspec.Meta(ge=0, le=500)]
+    hold_ms: Annotated[int, msgspec.Meta(ge=100, le=5000)]
+
+
+class PrivacySection(_Section, frozen=True):
+    """What the owner allows, and who else can open."""
+
+    save: bool
+    review: bool
+    reader_suite: Literal["mlkem768-x25519", "x25519"]
+    owner_reader: str
+
+
+class AudioSection(_Section, frozen=True):
+    """Segments and sounds."""
+
+    segment_ms: Literal[80, 160, 240, 320, 400]
+    volume: Unit
+    wake_earcon: bool
+
+
+class CloudSection(_Section, frozen=True):
+    """Whom to believe."""
+
+    root: str
+    keys: str
+    answer_s: Positive
+
+
+class UplinkSection(_Section, frozen=True):
+    """Where the broker is, and how to come back to it."""
+
+    host: str
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
+    keepalive_s: Annotated[int, msgspec.Meta(ge=5, le=3600)]
+    backoff_min_s: Positive
+    backoff_max_s: Positive
+    window: Annotated[int, msgspec.Meta(ge=1, le=1000)]
+    ask_again_s: Positive
+
+
+class Config(_Section, frozen=True):
+    """All settings. A component is handed its own section, never this."""
+
+    device: DeviceSection
+    board: BoardSection
+    wakeword: WakewordSection
+    endpoint: EndpointSection
+    button: ButtonSection
+    privacy: PrivacySection
+    audio: AudioSection
+    cloud: CloudSection
+    uplink: UplinkSection
+
+
+def load(path: Path | None) -> Config:
+    """Lay the operator's file over default.toml and check the result.
+
+    Paths in the file (`state_dir`, `room`, `keys`, models) are taken relative to the file.
+
+    Raises:
+        ConfigError: the file is missing or not TOML, or a key is unknown, of the wrong type or out of range.
+    """
+    settings = tomllib.loads(DEFAULTS.read_text(encoding="utf-8"))
+    if path is not None:
+        _lay_over(settings, _read(path))
+    where = path or DEFAULTS
+    try:
+        config = msgspec.convert(settings, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{where}: {error}; see {DEFAULTS.name} for what is known") from error
+    return _resolve(config, path.parent if path else Path())
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; name a settings file that can be read") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}; mend the TOML") from error
+
+
+def _lay_over(settings: dict[str, Any], own: dict[str, Any]) -> None:
+    for section, values in own.items():
+        if isinstance(values, dict) and isinstance(settings.get(section), dict):
+            settings[section].update(values)
+        else:
+            settings[section] = values
+
+
+def _resolve(config: Config, base: Path) -> Config:
+    def near(path: str) -> str:
+        return str(base / path) if path else ""
+
+    def model(word: str) -> str:
+        return near(word) if word.endswith(".json") else word
+
+    replace = msgspec.structs.replace
+    return replace(
+        config,
+        device=replace(config.device, state_dir=near(config.device.state_dir)),
+        board=replace(config.board, room=tuple(near(path) for path in config.board.room)),
+        cloud=replace(config.cloud, keys=near(config.cloud.keys)),
+        wakeword=replace(
+            config.wakeword,
+            words=tuple(model(word) for word in config.wakeword.words),
+            stop=model(config.wakeword.stop),
+        ),
+    )

@@ -1,0 +1,41 @@
+"""What can go wrong in the firmware, one class for each thing that its caller can do.
+
+    DeviceError            exit code 1, the root: catch this one
+    ├── ConfigError        3, mend the settings
+    ├── ModelError         3, mend or replace a wake word model
+    ├── KeyFileError       5, mend or restore a key
+    └── StorageError       6, make room, or set the damaged file aside
+
+Every message is one line: where, what, and what to do next. `hardware` has its own tree, and
+`device.envelope` and `device.ledger` theirs, since the cloud and the laboratory share those.
+"""
+
+
+class DeviceError(Exception):
+    """The root of the firmware's errors."""
+
+    exit_code = 1
+
+
+class ConfigError(DeviceError, ValueError):
+    """A setting is missing, unknown or out of range."""
+
+    exit_code = 3
+
+
+class ModelError(DeviceError, ValueError):
+    """A wake word manifest or its model cannot be used."""
+
+    exit_code = 3
+
+
+class KeyFileError(DeviceError, ValueError):
+    """A key file is unreadable, damaged, or open to others."""
+
+    exit_code = 5
+
+
+class StorageError(DeviceError, OSError):
+    """The outbox cannot be read or written."""
+
+    exit_code = 6

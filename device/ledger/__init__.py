@@ -1,0 +1,46 @@
+"""The record of everything that left: rows, the Merkle tree over them, and its signed heads.
+
+Pure: no file, no clock, no randomness. It will never change or remove a row: it has no words for that.
+"""
+
+from .checkpoint import Checkpoint
+from .errors import LedgerError, NoteError, ProofError, RowError
+from .merkle import (
+    EMPTY_ROOT,
+    Tree,
+    consistency_proof,
+    inclusion_proof,
+    leaf_hash,
+    node_hash,
+    root_of,
+    verify_consistency,
+    verify_inclusion,
+)
+from .note import Signer, Verifier, open_note, sign
+from .rows import LEFT, STAYED, Row, parse_row, row_bytes
+
+__all__ = [
+    "EMPTY_ROOT",
+    "LEFT",
+    "STAYED",
+    "Checkpoint",
+    "LedgerError",
+    "NoteError",
+    "ProofError",
+    "Row",
+    "RowError",
+    "Signer",
+    "Tree",
+    "Verifier",
+    "consistency_proof",
+    "inclusion_proof",
+    "leaf_hash",
+    "node_hash",
+    "open_note",
+    "parse_row",
+    "root_of",
+    "row_bytes",
+    "sign",
+    "verify_consistency",
+    "verify_inclusion",
+]

@@ -1,0 +1,138 @@
+"""What comes down the line, checked. Nothing here can start a capture or unmute: there is no word for it
+(promise 3).
+
+Everything that is not exactly right is refused and counted; it never raises and never reaches the loop.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from device.delivery import Ack
+from device.envelope import EnvelopeError, downlink, open_once, topics
+from device.keys import Identity
+from device.trust import Trust
+from hardware.board import RATE_HZ
+
+LONGEST_ANSWER_S = 30
+
+
+class Do(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Something that an answer asks of the speaker besides being played."""
+
+    do: Literal["volume", "timer", "stop"]
+    to: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    after_s: Annotated[float, msgspec.Meta(gt=0, le=86_400)] | None = None
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """The cloud's answer to one utterance, opened: words, deeds, and s16le mono 16 kHz audio."""
+
+    utterance: str
+    text: str
+    intent: str
+    actions: tuple[Do, ...]
+    pcm: bytes
+
+
+class Command(msgspec.Struct, frozen=True):
+    """A wish from afar: `mute`, `stop`, `volume` (only down) or `checkpoint`."""
+
+    do: Literal["mute", "stop", "volume", "checkpoint"]
+    to: float | None
+
+
+class Keys(msgspec.Struct, frozen=True):
+    """A keys note was believed."""
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """Something arrived that is not for this device, or not from whom it says."""
+
+    why: str
+
+
+class _AckBody(msgspec.Struct, frozen=True):
+    v: Literal[1]
+    device: str
+    utterance: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
+    state: Literal["complete", "missing", "truncated"]
+    missing: tuple[tuple[int, int], ...] = ()
+    begin: bool = False
+    end: bool = False
+
+
+class _ResponseBody(msgspec.Struct, frozen=True):
+    v: Literal[1]
+    device: str
+    utterance: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
+
+
+class _CommandBody(msgspec.Struct, frozen=True):
+    v: Literal[1]
+    device: str
+    serial: Annotated[int, msgspec.Meta(ge=0)]
+    do: Literal["mute", "stop", "volume", "checkpoint"]
+    to: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+
+
+class _Spoken(msgspec.Struct, frozen=True):
+    text: str
+    intent: str
+    actions: tuple[Do, ...]
+
+
+Order = Ack | Answer | Command | Keys | Refused
+
+
+class Orders:
+    """Reads messages for `identity`, believing whom `trust` believes."""
+
+    def __init__(self, identity: Identity, trust: Trust) -> None:
+        self._identity = identity
+        self._trust = trust
+        self._serial = -1
+
+    def take(self, topic: str, payload: bytes, retained: bool) -> Order:
+        """Say what one message means; `Refused` for everything that is not in order."""
+        if topic == topics.KEYS:
+            return Keys() if self._trust.take(payload) else Refused("keys")
+        kind = topic.rsplit("/", 1)[-1]
+        signer = self._trust.signer
+        if signer is None:
+            return Refused("no_key")
+        if retained:
+            return Refused("retained")
+        try:
+            body, attachment = downlink.open(kind, payload, signer)
+            if body.get("device") != self._identity.device:
+                return Refused("other_device")
+            return self._read(kind, body, attachment)
+        except (EnvelopeError, msgspec.ValidationError, msgspec.DecodeError):
+            return Refused("not_in_order")
+
+    def _read(self, kind: str, body: dict[str, object], attachment: bytes) -> Order:
+        if kind == "ack":
+            ack = msgspec.convert(body, _AckBody)
+            return Ack(ack.utterance, ack.state, ack.missing, ack.begin, ack.end)
+        if kind == "response":
+            return self._open(msgspec.convert(body, _ResponseBody).utterance, attachment)
+        if kind == "command":
+            return self._command(msgspec.convert(body, _CommandBody))
+        return Refused("unknown")
+
+    def _command(self, body: _CommandBody) -> Order:
+        if body.serial <= self._serial:
+            return Refused("replayed")
+        self._serial = body.serial
+        return Command(body.do, body.to)
+
+    def _open(self, utterance: str, sealed: bytes) -> Answer:
+        context = b"overheard/v1/response\0" + utterance.encode()
+        plain = open_once(sealed, self._identity.reply, context)
+        length = int.from_bytes(plain[:4], "big")
+        spoken = msgspec.json.decode(plain[4 : 4 + length], type=_Spoken)
+        pcm = plain[4 + length :]
+        if len(pcm) % 2 or len(pcm) > 2 * RATE_HZ * LONGEST_ANSWER_S:
+            raise EnvelopeError("an answer is longer than it may be")
+        return Answer(utterance, spoken.text, spoken.intent, spoken.actions, pcm)

@@ -1,0 +1,114 @@
+"""What every board promises, and the one audio format. Nothing here opens, plays or waits for anything.
+
+Audio is 16 kHz, mono, signed 16-bit little-endian, everywhere. Time is a sample index that starts at 0 with
+the board, grows by one frame for each frame read or rested through, and never jumps back.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Literal, NamedTuple, Protocol
+
+RATE_HZ = 16_000
+FRAME_SAMPLES = 320  # 20 ms
+FRAME_BYTES = 2 * FRAME_SAMPLES
+
+Control = Literal["button", "mute"]
+RGB = tuple[float, float, float]  # each 0.0 to 1.0
+LightListener = Callable[[int, str, RGB], None]  # sample, cue, colour
+
+
+class Frame(NamedTuple):
+    """20 ms of sound: the sample index of its first sample, and 640 bytes of s16le."""
+
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody asks a frame for
+    pcm: bytes
+
+
+class Edge(NamedTuple):
+    """A control's contacts moved: `level` is True for button held down, or switch on muted. Not debounced."""
+
+    control: Control
+    level: bool
+
+
+class Microphone(Protocol):
+    """A capture stream that is really closed when it is closed. It starts closed."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the capture stream is open."""
+
+    @property
+    def frames_read(self) -> int:
+        """How many frames `read` has returned since the board was opened."""
+
+    def open(self) -> None:
+        """Open the stream; nothing happens if it is open. Raises MicrophoneLost while there is no device."""
+
+    def close(self) -> None:
+        """Close the stream; nothing happens if it is closed."""
+
+    def read(self) -> Frame:
+        """The next frame; blocks until it is complete.
+
+        Raises MicrophoneError while closed, MicrophoneLost once the device went away (close, rest, open
+        again), and EndOfInput where a simulated world ends.
+        """
+
+
+class Loudspeaker(Protocol):
+    """What the speaker says and chirps. Playing never blocks."""
+
+    volume: float  # 0.0 to 1.0; anything else raises BoardError
+
+    @property
+    def playing(self) -> bool:
+        """Whether sound is coming out."""
+
+    def play(self, pcm: bytes) -> None:
+        """Play s16le mono 16 kHz from now on, instead of whatever plays; SoundError for half a sample."""
+
+    def stop(self) -> None:
+        """Be silent from now on."""
+
+
+class Panel(Protocol):
+    """Button, mute switch and light. It reports contacts as they are: debouncing is the firmware's work."""
+
+    edges: deque[Edge]  # what moved since the firmware last took it, oldest first
+    animated: bool  # whether `tick` makes pulsing cues pulse
+    listener: LightListener | None  # told every change of cue or colour, after the light has it
+
+    def level(self, control: Control) -> bool:
+        """The contact right now: True for button held down, or switch on muted."""
+
+    def show(self, cue: str, sample: int) -> None:
+        """Show a cue of `hardware.lights.CUES` at once. Raises BoardError for any other name."""
+
+    def tick(self, sample: int) -> None:
+        """Move a pulsing cue on to `sample`, if the panel is animated."""
+
+
+class Board(Protocol):
+    """A microphone, a loudspeaker and a panel that share one clock of samples."""
+
+    @property
+    def microphone(self) -> Microphone:
+        """Its one microphone channel."""
+
+    @property
+    def loudspeaker(self) -> Loudspeaker:
+        """Its loudspeaker."""
+
+    @property
+    def panel(self) -> Panel:
+        """Its button, switch and light."""
+
+    def rest(self) -> int:
+        """Let one frame period pass without reading; returns the sample index reached.
+
+        Raises EndOfInput where a simulated world ends.
+        """
+
+    def close(self) -> None:
+        """Close the microphone, be silent, turn the light off, give the pins back; once is enough."""

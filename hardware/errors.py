@@ -1,0 +1,41 @@
+"""What can go wrong with a board, one class for each thing the caller can do about it.
+
+    HardwareError
+    ├── BoardError          change the settings
+    ├── SoundError          replace the sound
+    ├── MicrophoneError     open the microphone first, or find out who holds it
+    │   └── MicrophoneLost  close it, rest, open it again
+    └── EndOfInput          stop: a simulated world is over
+
+Every message is one line: where, what, what to do next. `exit_code` is what a command line ends with.
+"""
+
+
+class HardwareError(Exception):
+    """Root of everything this package raises."""
+
+    exit_code = 3
+
+
+class BoardError(HardwareError, ValueError):
+    """The board, one of its pins or one of its settings does not exist or is out of range."""
+
+
+class SoundError(HardwareError, ValueError):
+    """A sound cannot be played: not there, not audio, empty, or broken on the way."""
+
+
+class MicrophoneError(HardwareError, OSError):
+    """The microphone cannot be opened, or was read while closed."""
+
+    exit_code = 4
+
+
+class MicrophoneLost(MicrophoneError):  # noqa: N818 - it names what happened, as EOFError does not
+    """The microphone went away, or is not there yet."""
+
+
+class EndOfInput(HardwareError, EOFError):  # noqa: N818 - the ordinary end of a simulated world
+    """The simulated world has reached its last sample."""
+
+    exit_code = 0

@@ -1,0 +1,120 @@
+"""The twin's microphone and loudspeaker, both on the world's one clock.
+
+The microphone will never keep what it heard; the loudspeaker remembers what it really emitted.
+"""
+
+import math
+
+import numpy as np
+
+from hardware.board import FRAME_SAMPLES, Frame
+from hardware.errors import BoardError, MicrophoneError, MicrophoneLost, SoundError
+from hardware.sound import Samples
+from hardware.world import World
+
+
+class SimMicrophone:
+    """The microphone of `hardware.board`, in the world's room."""
+
+    def __init__(self, world: World) -> None:
+        self.is_open = False
+        self.frames_read = 0
+        self._world = world
+        self._plugged = True
+        self._lost_at = math.inf  # the sample at which the open stream lost its device
+
+    def open(self) -> None:
+        """Open the stream. Raises MicrophoneLost while unplugged."""
+        if not self._plugged:
+            raise MicrophoneLost("microphone: not plugged in; plug it in and open it again")
+        self.is_open = True
+
+    def close(self) -> None:
+        """Close the stream."""
+        self.is_open = False
+        self._lost_at = math.inf
+
+    def read(self) -> Frame:
+        """The next frame. A stream that lost its device stays lost until closed; time passes all the same."""
+        if not self.is_open:
+            raise MicrophoneError("microphone: read while closed; open it first")
+        index = self._world.now
+        heard = self._world.step()
+        if self._lost_at < index + FRAME_SAMPLES:
+            raise MicrophoneLost(
+                f"microphone: gone since sample {self._lost_at}; close it, rest, open it again"
+            )
+        self.frames_read += 1
+        return Frame(index, heard.astype("<i2", copy=False).tobytes())
+
+    def unplug(self) -> None:
+        """Pull the plug, now."""
+        self._plugged = False
+        if self.is_open:
+            self._lost_at = min(self._lost_at, self._world.now)
+
+    def plug(self) -> None:
+        """Put the plug back: the next `open` works again."""
+        self._plugged = True
+
+
+class SimLoudspeaker:
+    """The loudspeaker of `hardware.board`; the room hears it `echo_db` quieter, or not at all for None."""
+
+    def __init__(self, echo_db: float | None) -> None:
+        self._echo = np.float32(0.0 if echo_db is None else 10 ** (echo_db / 20))
+        self._volume = 1.0
+        self._left: Samples = np.zeros(0, np.float32)
+        self._sounding = False
+        self._emitted: list[tuple[int, bytearray]] = []
+
+    @property
+    def volume(self) -> float:
+        """0.0 to 1.0; anything else raises BoardError."""
+        return self._volume
+
+    @volume.setter
+    def volume(self, volume: float) -> None:
+        if not 0.0 <= volume <= 1.0:
+            raise BoardError(f"volume {volume}: out of range; give 0.0 to 1.0")
+        self._volume = volume
+
+    @property
+    def playing(self) -> bool:
+        """Whether sound is coming out."""
+        return len(self._left) > 0
+
+    @property
+    def played(self) -> list[tuple[int, bytes]]:
+        """What really came out: its first sample, and its s16le at the volume of the moment."""
+        return [(first, bytes(pcm)) for first, pcm in self._emitted]
+
+    def play(self, pcm: bytes) -> None:
+        """Play from now on, instead of whatever plays. Raises SoundError for half a sample."""
+        if len(pcm) % 2:
+            raise SoundError(
+                f"loudspeaker: {len(pcm)} bytes are no whole 16-bit samples; give s16le mono 16 kHz"
+            )
+        self.stop()
+        self._left = np.frombuffer(pcm, "<i2").astype(np.float32)
+
+    def stop(self) -> None:
+        """Be silent from now on."""
+        self._left = self._left[:0]
+        self._sounding = False
+
+    def render(self, first: int, count: int) -> Samples | None:
+        """Emit `count` samples from `first`; returns what the room hears of them."""
+        if not len(self._left):
+            return None
+        emitted = np.rint(self._left[:count] * np.float32(self._volume))
+        self._left = self._left[count:]
+        if not self._sounding:
+            self._emitted.append((first, bytearray()))
+        self._emitted[-1][1].extend(emitted.astype("<i2").tobytes())
+        self._sounding = len(self._left) > 0
+        if not self._echo:
+            return None
+        echo = np.zeros(count, np.float32)
+        echo[: len(emitted)] = emitted * self._echo
+        return echo
