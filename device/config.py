@@ -92,6 +92,7 @@ class UplinkSection(_Section, frozen=True):
 
     host: str
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
+    protocol: Literal["auto", "5", "3.1.1"]
     keepalive_s: Annotated[int, msgspec.Meta(ge=5, le=3600)]
     backoff_min_s: Positive
     backoff_max_s: Positive

@@ -48,6 +48,7 @@ class Line:
         self._orders = orders
         self._tell = tell
         self.inbox = uplink.inbox
+        self.arrived = uplink.arrived
         self.up = False
         self.refused: Counter[str] = Counter()
 

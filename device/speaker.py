@@ -76,7 +76,7 @@ class Speaker:
             Action.OPEN: self._open,
         }
         self._capture: Capture | None = None
-        self._asked: str | None = None
+        self.asked: str | None = None
         self._deadline = 0
         self._answer: Answer | None = None
         self._lost_since: int | None = None
@@ -90,6 +90,21 @@ class Speaker:
     def device(self) -> str:
         """The name of this device."""
         return self._parts.device
+
+    @property
+    def line(self) -> Line:
+        """Its conversation with the cloud."""
+        return self._parts.line
+
+    @property
+    def delivery(self) -> Delivery:
+        """What is under way, and what waits."""
+        return self._parts.delivery
+
+    @property
+    def outbox(self) -> Outbox:
+        """What is kept and what is written down."""
+        return self._parts.outbox
 
     # -- the loop ------------------------------------------------------------------------------
 
@@ -245,7 +260,7 @@ class Speaker:
             case Ack():
                 self._parts.delivery.acknowledged(order)
                 self._tell("ack", now, id=order.utterance, state=order.state)
-            case Answer() if order.utterance == self._asked and self.phase is Phase.PROCESSING:
+            case Answer() if order.utterance == self.asked and self.phase is Phase.PROCESSING:
                 self._answer = order
                 self.happen(Event.RESPONSE)
             case Command(do="mute"):
@@ -268,7 +283,7 @@ class Speaker:
         capture, self._capture = self._capture, None
         if capture is not None:
             capture.end(reason, self._parts.outbox.checkpoint(), self.sample)
-            self._asked = capture.name
+            self.asked = capture.name
             self._tell_utterance(capture, reason)
 
     def _drop(self, event: Event) -> None:
@@ -280,7 +295,7 @@ class Speaker:
             self._parts.outbox.note(
                 kind, utterance=capture.name, first_sample=capture.first_sample, cause=cause
             )
-            self._tell("refused", self.sample, why=kind)
+            self._tell("refused", self.sample, why=kind, first_sample=capture.first_sample, samples=capture.samples)
 
     def _await_answer(self) -> None:
         self._deadline = self.sample + self._parts.answer_samples

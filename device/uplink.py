@@ -26,6 +26,9 @@ LARGEST_BYTES = 1 << 20
 any.
 """
 
+_PATIENCE_S = 3.0
+"""How long a broker may take from TCP to its word of welcome."""
+
 _INBOX = 1024
 """Messages from the broker that wait for the loop; the newest are dropped when it is full."""
 
@@ -63,8 +66,10 @@ class Caller(NamedTuple):
 class _Progress:
     """How far a connection came."""
 
-    opened = False
-    stood = False
+    def __init__(self) -> None:
+        self.opened = False
+        self.stood = False
+        self.over = threading.Event()
 
 
 class Uplink:
@@ -80,7 +85,8 @@ class Uplink:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._carry, name="uplink", daemon=True)
         self._client: paho.Client | None = None
-        self._protocol = MQTTProtocolVersion.MQTTv5
+        three = settings.protocol == "3.1.1"
+        self._protocol = MQTTProtocolVersion.MQTTv311 if three else MQTTProtocolVersion.MQTTv5
         self._seqs: dict[tuple[int, int], int] = {}
         self.inbox: deque[News] = deque()
         self.lost = 0
@@ -132,18 +138,27 @@ class Uplink:
         self._follow(client, progress)
         try:
             self._connect(client)
-            client.loop_forever(retry_first_connection=False)
         except OSError:
             pass  # absent, refused, unreachable: the next attempt is the answer
         except DeviceError as fault:
             self._tell(News(Kind.FAULT, fault=fault))
             self._stopping.set()
+        else:
+            self._carry_on(client, progress)
         if self._client is client:
             self._client = None
             self._tell(News(Kind.DOWN))
         elif progress.opened and not progress.stood:
             self._other_protocol()
         return progress.stood
+
+    def _carry_on(self, client: paho.Client, progress: "_Progress") -> None:
+        """Let paho's thread carry until the connection ends, or until a silent broker has had its time."""
+        client.loop_start()
+        if not progress.over.wait(_PATIENCE_S) and progress.stood:
+            progress.over.wait()
+        client.disconnect()
+        client.loop_stop()
 
     def _follow(self, client: paho.Client, progress: "_Progress") -> None:
         """Watch one connection come up: TCP, then CONNACK, then SUBACK; only then is the link up."""
@@ -162,6 +177,7 @@ class Uplink:
             self._tell(News(Kind.UP))
 
         client.on_socket_open = on_socket_open
+        client.on_disconnect = lambda *_: progress.over.set()
         client.on_connect = on_connect
         client.on_subscribe = on_subscribe
         client.on_message = self._on_message
@@ -194,6 +210,8 @@ class Uplink:
 
     def _other_protocol(self) -> None:
         """MQTT 5 where the broker has it; one that refuses it is asked in 3.1.1 next, and back again."""
+        if self._settings.protocol != "auto":
+            return
         five, three = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
         self._protocol = three if self._five else five
 

@@ -17,6 +17,9 @@ from device.envelope.layout import SIGNATURE_BYTES, Cursor, from_json, to_json
 KINDS: Final = ("ack", "command", "response")
 _ATTACHMENT: Final = "attachment"
 
+_Scalar = str | int | float | bool | None
+_Body = dict[str, _Scalar | list[_Scalar | list[_Scalar]]]  # flat: nothing in a body can be deep
+
 
 def sign(kind: str, body: Mapping[str, Any], key: Ed25519PrivateKey, attachment: bytes = b"") -> bytes:
     """be32 length | RFC 8785 JSON | Ed25519 signature | attachment; EnvelopeError for a body without JSON.
@@ -26,6 +29,7 @@ def sign(kind: str, body: Mapping[str, Any], key: Ed25519PrivateKey, attachment:
     if not _version_1(body) or _ATTACHMENT in body:
         raise EnvelopeError(f'{kind}: a body says "v": 1 and leaves "{_ATTACHMENT}" to sign; mend it')
     record = to_json({**body, **_named(attachment)}, kind)
+    from_json(record, _Body, kind)
     return len(record).to_bytes(4, "big") + record + key.sign(_signed(kind, record)) + attachment
 
 
@@ -37,7 +41,7 @@ def open(kind: str, payload: bytes, public: Ed25519PublicKey) -> tuple[dict[str,
         public.verify(cursor.take(SIGNATURE_BYTES), _signed(kind, record))
     except InvalidSignature as error:
         raise EnvelopeError(f"{kind}: bad signature; drop the message") from error
-    body = from_json(record, dict[str, Any], kind)
+    body: dict[str, Any] = from_json(record, _Body, kind)
     attachment = cursor.rest()
     named = {_ATTACHMENT: body.pop(_ATTACHMENT)} if _ATTACHMENT in body else {}
     if not _version_1(body) or named != _named(attachment):

@@ -5,7 +5,7 @@ No I/O, clock or randomness. Never lenient: what is not the one right encoding o
 
 import base64
 import hashlib
-from typing import Annotated, Final, Literal, NamedTuple, TypeVar, get_args
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar, get_args
 
 import msgspec
 import rfc8785
@@ -114,10 +114,10 @@ def segment_bytes(segment_samples: int) -> int:
     return 4 + 2 + 2 * segment_samples + TAG_BYTES
 
 
-def to_json(value: object, where: str) -> bytes:
+def to_json(value: Any, where: str) -> bytes:
     """RFC 8785 canonical JSON of a struct or a dict; EnvelopeError if it has none or is too long."""
     try:
-        data = rfc8785.dumps(msgspec.to_builtins(value))
+        data = rfc8785.dumps(msgspec.to_builtins(value) if isinstance(value, msgspec.Struct) else value)
     except (TypeError, ValueError, RecursionError) as error:
         raise EnvelopeError(f"{where}: has no canonical JSON; use finite numbers below 2**53") from error
     if len(data) > JSON_MAX_BYTES:
@@ -132,7 +132,7 @@ def from_json(data: bytes, kind: type[T], where: str) -> T:
     """
     try:
         value = msgspec.json.decode(data, type=kind)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+    except (msgspec.MsgspecError, ValueError) as error:
         raise EnvelopeError(f"{where}: not the JSON of version 1; drop the message") from error
     if to_json(value, where) != data:
         raise EnvelopeError(f"{where}: JSON not canonical (RFC 8785); drop the message")

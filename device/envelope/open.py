@@ -78,8 +78,6 @@ class Begin:
         wraps = _wraps(cursor, header)
         commitment = cursor.take(HASH_BYTES)
         signature = cursor.rest()
-        if len(signature) != SIGNATURE_BYTES:
-            raise EnvelopeError("begin: wrong length; drop the message")
         signer = header.identity().signer
         digest = header_hash(payload[: -HASH_BYTES - SIGNATURE_BYTES])
         _verify(signer, signature, BEGIN_DOMAIN + digest + commitment, "begin")

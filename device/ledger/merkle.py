@@ -137,7 +137,7 @@ def verify_consistency(
 def _climb(position: int, last: int, seed: bytes, proof: Sequence[bytes]) -> tuple[bytes, bytes] | None:
     """Fold a proof from the node `position`, on a level that ends with node `last`, up to the root.
 
-    Return the root over the nodes up to the seed, and the root over all; None if the proof has a wrong length.
+    Return the root over the nodes up to the seed, and the root over all; None for a wrong length of proof.
     """
     up_to_seed = overall = seed
     for sibling in proof:

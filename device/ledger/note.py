@@ -120,9 +120,7 @@ def open_note(note: str | bytes, verifiers: Iterable[Verifier]) -> str:
     trusted = {(verifier.name, verifier.key_id, verifier) for verifier in verifiers}
     claims = [(key, s.value) for s in signatures for name, key_id, key in trusted if (name, key_id) == s[:2]]
     if not claims:
-        raise NoteError(
-            "signed note: no signature by a trusted key; check the keys, or leave the text unread"
-        )
+        raise NoteError("signed note: no signature by a trusted key; check the keys, or leave it unread")
     for verifier, value in claims:
         verifier.verify(text, value)
     return text

@@ -12,7 +12,7 @@ from device.errors import ModelError
 from device.wakeword.features import Features
 from device.wakeword.model import Model
 
-_NO_OVERRIDES: Mapping[str, float] = MappingProxyType({})
+NO_OVERRIDES: Mapping[str, float] = MappingProxyType({})
 
 
 class Wake(NamedTuple):
@@ -33,7 +33,7 @@ class Detector:
         self,
         models: Sequence[Model],
         refractory_samples: int = 32_000,
-        thresholds: Mapping[str, float] = _NO_OVERRIDES,
+        thresholds: Mapping[str, float] = NO_OVERRIDES,
     ) -> None:
         """Listen for `models`; for `refractory_samples` after a wake there is no other of the same word.
 

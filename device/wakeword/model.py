@@ -17,6 +17,7 @@ from device.wakeword.manifest import Manifest
 from device.wakeword.runtime import Interpreter, open_interpreter
 
 _SHAPE = (1, ROWS, BANDS)
+_TENSORS = ["int8[1, 3, 40]", "uint8[1, 1]"]
 _INT8 = np.dtype(np.int8)
 _HIGHEST = np.full(_SHAPE, 127.0)  # a feature is never negative, so only the upper end needs a stop
 
@@ -79,10 +80,10 @@ class Model:
 
     def _bind(self, interpreter: Interpreter) -> None:
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-        shapes = [(tuple(t["shape"]), np.dtype(t["dtype"]).name) for t in (*inputs, *outputs)]
-        if shapes != [(_SHAPE, "int8"), ((1, 1), "uint8")]:
+        tensors = [f"{np.dtype(t['dtype']).name}{t['shape'].tolist()}" for t in (*inputs, *outputs)]
+        if tensors != _TENSORS:
             raise ModelError(
-                f"{self._manifest.path}: takes and gives {shapes}, not int8 {_SHAPE} and uint8 (1, 1); "
+                f"{self._manifest.path}: takes and gives {', '.join(tensors)}, not {', '.join(_TENSORS)}; "
                 "give a streaming microWakeWord model"
             )
         scale, zero = inputs[0]["quantization"]

@@ -44,7 +44,8 @@ def open_interpreter(path: Path, model: bytes | None = None) -> Interpreter:
     """Return an interpreter of one thread, its tensors allocated and every streaming state at its start.
 
     `model` is what `path` was seen to hold when it was checked; when it is given, the file is not read again.
-    Raises ModelError: not a model, or no interpreter that works.
+    Raises ModelError: not a model, or no interpreter that works. Give it only what has the right SHA-256:
+    tflite-runtime does not look whether a model is whole before it runs it.
     """
     source: dict[str, object] = {"model_path": str(path)} if model is None else {"model_content": model}
     make = _interpreter()

@@ -1,0 +1,129 @@
+"""The promises that every run can show, each checked against evidence that the speaker did not make itself."""
+
+import hashlib
+from collections.abc import Iterator
+
+from device.envelope import EnvelopeError
+from device.ledger import Checkpoint, LedgerError, Tree, Verifier, leaf_hash, open_note, parse_row
+from hardware.board import FRAME_SAMPLES
+from lab import opening, tap
+from lab.errors import RunError
+from lab.evidence import Evidence
+from lab.report import Verdict
+
+
+def promises(evidence: Evidence) -> Iterator[Verdict]:
+    """Yield a verdict on each."""
+    yield _deaf_before_the_trigger(evidence)
+    yield _mute_closes(evidence)
+    yield _written_down(evidence)
+    yield _ledger_holds(evidence)
+    yield _named_readers(evidence)
+    yield _light_is_exact(evidence)
+    yield _nothing_lost(evidence)
+
+
+def _verdict(promise: str, faults: list[str]) -> Verdict:
+    return Verdict(promise, not faults, "; ".join(faults[:3]))
+
+
+def _deaf_before_the_trigger(evidence: Evidence) -> Verdict:
+    """Open what was sent, and compare it with the room bit by bit at the samples that its header claims."""
+    promise = "promise 1: what was sent is the room's sound from its trigger on, bit by bit, and nothing before"
+    triggers = {t["id"]: t["sample"] for t in evidence.of("trigger")}
+    faults = []
+    try:
+        for utterance in evidence.opened:
+            name, first = utterance.header.utterance, utterance.header.first_sample
+            if name not in triggers or first < triggers[name]:
+                faults.append(f"utterance {name} begins at {first}, before its trigger")
+            if utterance.pcm != evidence.room(first, len(utterance.pcm) // 2):
+                faults.append(f"utterance {name} is not what the room sounded like from sample {first}")
+    except (EnvelopeError, RunError) as error:
+        faults.append(str(error))
+    return _verdict(promise, faults)
+
+
+def _mute_closes(evidence: Evidence) -> Verdict:
+    promise = "promise 2: not one frame was read while muted"
+    faults = []
+    began: int | None = None
+    for event in [*evidence.of("mute"), {"on": False, "sample": evidence.outcome.samples}]:
+        if event["on"] and began is None:
+            began = event["sample"]
+        elif not event["on"] and began is not None:
+            read = evidence.frames_read(began + FRAME_SAMPLES, event["sample"])
+            faults += [f"a frame was read by sample {sample}, muted since {began}" for sample in read[:1]]
+            began = None
+    return _verdict(promise, faults)
+
+
+def _written_down(evidence: Evidence) -> Verdict:
+    """Everything that came through the broker has its row: its topic and hash, or a connection's last will."""
+    promise = "promise 5: every message that came through the broker is in the ledger"
+    known: set[tuple[str | None, str]] = set()
+    for line in (evidence.outcome.directory / "ledger.jsonl").read_bytes().splitlines():
+        row = parse_row(line)
+        if row.sha256 is not None:
+            known.add((row.topic, row.sha256))
+    faults = []
+    for message in tap.read(evidence.outcome.directory):
+        digest = hashlib.sha256(message.payload).hexdigest()
+        if not known & {(message.topic, digest), (None, digest)}:
+            faults.append(f"{message.topic} with hash {digest[:12]} has no row")
+    return _verdict(promise, faults)
+
+
+def _ledger_holds(evidence: Evidence) -> Verdict:
+    """The rows make the tree whose head the device signed, and they are numbered without a gap."""
+    promise = "promise 5: the ledger's rows make exactly the tree that the device signed"
+    directory = evidence.outcome.directory
+    tree = Tree()
+    faults = []
+    try:
+        for index, line in enumerate((directory / "ledger.jsonl").read_bytes().splitlines()):
+            if parse_row(line).index != index:
+                faults.append(f"row {index} is not where it belongs")
+            tree.append(leaf_hash(line))
+        key = Verifier.parse((directory / "device.vkey").read_text(encoding="utf-8").strip())
+        head = Checkpoint.parse(open_note((directory / "checkpoint.txt").read_text(encoding="utf-8"), [key]))
+        if (head.size, head.root) != (tree.size, tree.root()):
+            faults.append(f"the signed head of {head.size} rows is not that of these {tree.size}")
+    except (LedgerError, OSError) as error:
+        faults.append(str(error))
+    return _verdict(promise, faults)
+
+
+def _named_readers(evidence: Evidence) -> Verdict:
+    """Ciphertext is what the broker saw: no eighth of a second of what the room sounded like is in any message."""
+    promise = "promise 6: what the broker saw is ciphertext, for the readers that its header names"
+    faults = []
+    for name, sent in opening.collect(evidence.outcome.directory).items():
+        try:
+            opened = next((u for u in evidence.opened if u.header.utterance == name), None)
+        except EnvelopeError as error:
+            return _verdict(promise, [str(error)])
+        if opened is None:
+            continue
+        if not {reader.name for reader in opened.header.readers} <= {"cloud", "owner"}:
+            faults.append(f"utterance {name} has a reader that nobody named")
+        needle = opened.pcm[len(opened.pcm) // 2 :][:256]
+        if any(needle in segment for segment in sent.segments if needle.strip(b"\0")):
+            faults.append(f"utterance {name} went out in the clear")
+    return _verdict(promise, faults)
+
+
+def _light_is_exact(evidence: Evidence) -> Verdict:
+    promise = "promise 7: the listening light was on for exactly the samples that were captured"
+    lights, captured = evidence.listening_lights, evidence.captured
+    faults = [f"captured {span} without the light" for span in captured if span not in lights]
+    faults += [f"light on {span}, nothing captured" for span in lights if span not in captured]
+    return _verdict(promise, faults)
+
+
+def _nothing_lost(evidence: Evidence) -> Verdict:
+    """Every utterance that ended is complete at the cloud, or still waits in the outbox."""
+    promise = "no utterance was lost: each is complete at the cloud, or still in the outbox"
+    waiting = evidence.outcome.waiting
+    lost = [u["id"] for u in evidence.utterances if u["id"] not in evidence.complete | waiting]
+    return _verdict(promise, [f"utterance {name} is nowhere" for name in lost])

@@ -1,0 +1,131 @@
+"""A run as it happens, on a terminal: one line an event that a person in the room would care about, then tables."""
+
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from hardware.board import RATE_HZ
+from lab.evidence import Evidence
+from lab.report import Row, Verdict
+from lab.timeline import Event
+
+_STYLES = {
+    "trigger": "bold cyan", "utterance": "cyan", "answer": "green", "heard": "green", "mute": "bold red",
+    "link": "yellow", "refused": "magenta", "scene": "dim", "ack": "dim",
+}  # fmt: skip
+
+
+def _scene(event: Event) -> str:
+    what = f" {event['what']}" if event.get("what") else ""
+    return f"in the room: {event['do'].replace('_', ' ')}{what}"
+
+
+def _trigger(event: Event) -> str:
+    word = f" “{event['word']}”, score {event['score']:.2f}" if event.get("word") else ""
+    return f"triggered by {event['trigger'].replace('_', ' ')}{word}: listening"
+
+
+_WORDS: dict[str, Callable[[Event], str]] = {
+    "scene": _scene,
+    "trigger": _trigger,
+    "utterance": lambda e: f"kept {e['samples'] / RATE_HZ:.2f} s, ended by {e['reason'].replace('_', ' ')}",
+    "heard": lambda e: f"the cloud heard: “{e['text']}”",
+    "answer": lambda e: f"answered: “{e['text']}”",
+    "ack": lambda e: f"the cloud has it: {e['state']}",
+    "mute": lambda e: "muted: the microphone is closed" if e["on"] else "unmuted",
+    "link": lambda e: "connected to the broker" if e["up"] else "the broker is gone: keeping everything sealed",
+    "refused": lambda e: f"refused: {e['why'].replace('_', ' ')}",
+}
+
+
+class Show:
+    """Prints events to `console` as they come; messages that leave are counted and said in one line."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._left: list[Event] = []
+
+    def __call__(self, event: Event) -> None:
+        """Show one event; the signature that `Timeline` watches with."""
+        if event["kind"] == "publish":
+            self._left.append(event)
+            return
+        if event["kind"] in ("utterance", "link", "mute"):
+            self.flush()
+        words = _WORDS.get(event["kind"])
+        if words is not None:
+            self._line(event["sample"], words(event), _STYLES.get(event["kind"], ""))
+
+    def flush(self) -> None:
+        """Say what left since the last time."""
+        left, self._left = self._left, []
+        if left:
+            total = sum(event["bytes"] for event in left)
+            self._line(left[-1]["sample"], f"{len(left)} messages left, {total:,} bytes", "blue")
+
+    def _line(self, sample: int, words: str, style: str) -> None:
+        self._console.print(f"[dim]{sample / RATE_HZ:8.2f} s[/]  [{style or 'default'}]{escape(words)}[/]", highlight=False)
+
+
+def summary(evidence: Evidence) -> list[Row]:
+    """Return the totals of a run: seconds heard, kept and sent, and to whom."""
+    samples = evidence.outcome.samples
+    kept = sum(end - first for first, end in evidence.captured)
+    sent = sum(u["samples"] for u in evidence.utterances if u["id"] in evidence.complete)
+    muted = _muted(evidence)
+    readers = sorted({reader.name for u in evidence.opened for reader in u.header.readers})
+    size = sum(event["bytes"] for event in evidence.publishes)
+    return [
+        Row("in the room", f"{samples / RATE_HZ:.2f} s", "what the room sounded like, from the first to the last sample"),
+        Row("heard", f"{(samples - muted) / RATE_HZ:.2f} s", "by the wake word detector, and dropped at once"),
+        Row("muted", f"{muted / RATE_HZ:.2f} s", "the microphone was closed"),
+        Row("kept", f"{kept / RATE_HZ:.2f} s", f"after {len(evidence.of('trigger'))} triggers"),
+        Row("sent", f"{sent / RATE_HZ:.2f} s", f"in {len(evidence.publishes):,} messages of {size:,} bytes in all"),
+        Row("to", ", ".join(readers) or "nobody", "the readers whose keys open it"),
+    ]
+
+
+def _muted(evidence: Evidence) -> int:
+    total, began = 0, None
+    for event in [*evidence.of("mute"), {"on": False, "sample": evidence.outcome.samples}]:
+        if event["on"]:
+            began = event["sample"] if began is None else began
+        elif began is not None:
+            total, began = total + event["sample"] - began, None
+    return total
+
+
+def tables(console: Console, evidence: Evidence, verdicts: list[Verdict]) -> None:
+    """Print what was kept and why, the totals, and every expectation that failed."""
+    kept = Table(title="What was kept, and why", title_justify="left")
+    for heading in ("from", "seconds", "trigger", "ended by", "sent", "to", "heard"):
+        kept.add_column(heading, justify="right" if heading in ("from", "seconds") else "left", no_wrap=heading != "heard")
+    for utterance in evidence.utterances:
+        kept.add_row(*_row(evidence, utterance))
+    console.print(kept)
+    totals = Table(title="In all", title_justify="left", show_header=False)
+    for row in summary(evidence):
+        totals.add_row(row.name, row.value, row.note)
+    console.print(totals)
+    for verdict in verdicts:
+        if not verdict.passed:
+            console.print(f"[bold red]not true[/] {escape(verdict.expectation)}: {escape(verdict.difference)}", highlight=False)
+    passed = sum(verdict.passed for verdict in verdicts)
+    console.print(f"{passed} of {len(verdicts)} expectations hold", highlight=False)
+
+
+def _row(evidence: Evidence, utterance: dict[str, Any]) -> list[str]:
+    name = utterance["id"]
+    opened = next((u for u in evidence.opened if u.header.utterance == name), None)
+    return [
+        f"{utterance['first_sample'] / RATE_HZ:.2f} s",
+        f"{utterance['samples'] / RATE_HZ:.2f}",
+        evidence.trigger(name).replace("_", " "),
+        utterance["reason"].replace("_", " "),
+        "complete" if name in evidence.complete else "waits",
+        ", ".join(reader.name for reader in opened.header.readers) if opened else "",
+        escape(evidence.text("heard", name)),
+    ]

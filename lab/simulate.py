@@ -1,0 +1,246 @@
+"""Runs a scenario: a broker, a cloud and a speaker, all real, around a simulated room. One folder holds what came of it.
+
+Time is the sample index of the room's clock. At full speed the world waits for the line (see `gate`), so that messages
+leave and answers arrive at the samples they would in real time; with `realtime` it is paced and waits for nobody.
+"""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import soundfile
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from cloud_stub import config as cloud_config
+from cloud_stub.broker import Broker, open_broker
+from cloud_stub.cloud import Cloud
+from device import config as device_config
+from device.assemble import assemble
+from device.envelope import ReaderKey, downlink, topics
+from device.keys import load_or_make, write_private
+from device.ledger import Signer
+from device.outbox import Outbox
+from device.speaker import Speaker
+from hardware.board import RATE_HZ
+from hardware.sim import SimBoard
+from lab.errors import RunError, ScenarioError
+from lab.gate import Gate
+from lab.scenario import Moment, Order, Scenario, place, sound_path
+from lab.tap import Tap
+from lab.timeline import Event, Timeline
+
+_MADE_BY_US = "timeline.jsonl"
+
+
+class Outcome(NamedTuple):
+    """What came of a run: its folder, its events, what the light showed, and how long the room sounded."""
+
+    directory: Path
+    scenario: Scenario
+    events: list[Event]
+    shown: list[tuple[int, str]]
+    frames_read: list[tuple[int, int]]
+    samples: int
+    waiting: set[str]
+
+
+def simulate(
+    scenario: Scenario,
+    directory: Path,
+    *,
+    realtime: bool = False,
+    broker_kind: str = "auto",
+    watch: Callable[[Event], None] | None = None,
+) -> Outcome:
+    """Run `scenario` and leave everything that came of it in `directory`.
+
+    Raises:
+        LabError, DeviceError, HardwareError, CloudError: something the run needs cannot be used; one line says what.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    clear(directory)
+    with ExitStack() as stack:
+        timeline = stack.enter_context(Timeline(directory / _MADE_BY_US, watch))
+        broker = stack.enter_context(open_broker(broker_kind, 0, directory / "broker"))
+        home = _Home(scenario, directory, timeline, broker, "realtime" if realtime else "fast")
+        stack.callback(home.close)
+        return home.run(paced=realtime)
+
+
+def clear(directory: Path) -> None:
+    """Remove what an earlier run left; refuse a folder that holds anything else.
+
+    Raises:
+        RunError: the folder is not empty, and not an earlier run.
+    """
+    if any(directory.iterdir()) and not (directory / _MADE_BY_US).exists():
+        raise RunError(f"{directory}: not empty, and not an earlier run; name a new folder")
+    for path in sorted(directory.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+
+
+class _Home:
+    """One speaker at home: what `simulate` builds, wires and runs."""
+
+    def __init__(
+        self, scenario: Scenario, directory: Path, timeline: Timeline, broker: Broker, pace: Any
+    ) -> None:
+        self._scenario = scenario
+        self._directory = directory
+        self._timeline = timeline
+        self._broker = broker
+        self._moments, self._samples = place(scenario)
+        self._board = SimBoard(
+            echo_db=scenario.echo_db, pace=pace, noise_floor=scenario.noise_floor, seed=scenario.seed,
+            length_samples=self._samples,
+        )  # fmt: skip
+        self._cloud = self._open_cloud()
+        self._owner = ReaderKey.generate("mlkem768-x25519")
+        write_private(directory / "owner.key", self._owner.to_bytes())
+        self._tap = Tap(directory, broker.port)
+        self._speaker = self._open_speaker()
+        self._gate = Gate(self._speaker)
+        self._frames: list[tuple[int, int]] = []
+        self._serial = 0
+        self._tape = soundfile.SoundFile(directory / "room.flac", "w", RATE_HZ, 1, "PCM_16", format="FLAC")
+
+    def run(self, *, paced: bool) -> Outcome:
+        self._cloud.start()
+        self._tap.start()
+        self._tap.listening.wait(10)
+        self._board.tape = self._tape
+        for moment in self._moments:
+            self._place(moment)
+        self._board.gate = self._note_frames if paced else self._hold
+        for sample, cue, rgb in self._board.shown:
+            self._timeline("light", sample, cue=cue, rgb=list(rgb))
+        self._board.panel.listener = self._light
+        self._speaker.run()
+        return self._outcome()
+
+    def close(self) -> None:
+        """Stop everything; whatever was written stays."""
+        self._board.close()
+        self._tap.stop()
+        self._cloud.stop()
+        self._tape.close()
+
+    def _open_cloud(self) -> Cloud:
+        settings = {
+            "storage": {"directory": "cloud"},
+            "broker": {"kind": "none", "port": self._broker.port, "backoff_min_s": 0.05, "backoff_max_s": 0.2},
+        }
+        path = _write_settings(self._directory / "cloud.toml", settings, self._scenario.cloud)
+        return Cloud(cloud_config.load(path), tell=lambda kind, **fields: self._timeline(kind, self._board.now, **fields))
+
+    def _open_speaker(self) -> Speaker:
+        note = self._cloud.keys.note(datetime.now(UTC))
+        (self._directory / "keys.note").write_text(note, encoding="utf-8")
+        settings = {
+            "device": {"state_dir": "."},
+            "cloud": {"root": self._cloud.keys.vkey, "keys": "keys.note"},
+            "privacy": {"owner_reader": self._owner.public.encode()},
+            "uplink": {
+                "port": self._broker.port,
+                "protocol": "3.1.1" if self._broker.kind == "amqtt" else "auto",
+                "backoff_min_s": 0.05,
+                "backoff_max_s": 0.2,
+            },
+        }
+        path = _write_settings(self._directory / "device.toml", settings, self._scenario.speaker)
+        return assemble(device_config.load(path), self._board, self._timeline)
+
+    # -- the timeline's verbs ---------------------------------------------------------------------
+
+    def _place(self, moment: Moment) -> None:
+        step, sample = moment.step, moment.sample
+        if step.say is not None or step.noise is not None:
+            name = step.say or step.noise or ""
+            self._board.room.say(sound_path(self._scenario, name), sample, step.gain_db, loop=step.noise is not None)
+        self._board.at(sample, partial(self._happen, moment))
+
+    def _happen(self, moment: Moment) -> None:
+        step = moment.step
+        what = step.say or step.noise or (step.command.do if step.command else None)
+        if step.verb != "wait":
+            self._timeline("scene", moment.sample, do=step.verb, what=what)
+        board = self._board
+        verbs: dict[str, Callable[[], object]] = {
+            "tap": board.tap,
+            "hold": board.press,
+            "release": board.release,
+            "mute": board.mute_on,
+            "unmute": board.mute_off,
+            "broker_down": self._broker_down,
+            "broker_up": self._broker_up,
+        }
+        if step.verb in verbs:
+            verbs[step.verb]()
+        elif step.command is not None:
+            self._command(step.command)
+
+    def _broker_down(self) -> None:
+        self._gate.broker_up = False
+        self._broker.stop()
+
+    def _broker_up(self) -> None:
+        self._broker.start()
+        self._gate.broker_up = True
+
+    def _command(self, order: Order) -> None:
+        self._serial += 1
+        body: dict[str, Any] = {"v": 1, "device": self._speaker.device, "serial": self._serial, "do": order.do}
+        if order.to is not None:
+            body["to"] = order.to
+        key = self._cloud.keys.signer if order.signed else Ed25519PrivateKey.generate()
+        payload = downlink.sign("command", body, key)
+        self._tap.say(topics.command(self._speaker.device), payload, retain=order.retained)
+
+    def _hold(self, sample: int) -> None:
+        self._gate(sample)
+        self._note_frames(sample)
+
+    def _note_frames(self, sample: int) -> None:
+        read = self._board.microphone.frames_read
+        if not self._frames or self._frames[-1][1] != read:
+            self._frames.append((sample, read))
+
+    def _light(self, sample: int, cue: str, rgb: tuple[float, float, float]) -> None:
+        self._board.shown.append((sample, cue, rgb))
+        self._timeline("light", sample, cue=cue, rgb=list(rgb))
+
+    def _outcome(self) -> Outcome:
+        self._tape.flush()
+        shown = [(sample, cue) for sample, cue, _ in self._board.shown]
+        waiting = export(self._directory)
+        return Outcome(
+            self._directory, self._scenario, self._timeline.events, shown, self._frames, self._samples, waiting
+        )
+
+
+def export(directory: Path) -> set[str]:
+    """Write ledger.jsonl, checkpoint.txt and device.vkey from the device's own files; return what still waits."""
+    identity = load_or_make(directory, "mlkem768-x25519")
+    signer = Signer(identity.device, identity.signing)
+    outbox = Outbox(directory / "egress.db", signer)
+    try:
+        (directory / "ledger.jsonl").write_bytes(b"".join(row + b"\n" for row in outbox.rows()))
+        (directory / "checkpoint.txt").write_text(outbox.checkpoint(), encoding="utf-8")
+        (directory / "device.vkey").write_text(signer.vkey + "\n", encoding="utf-8")
+        return {waiting.utterance for waiting in outbox.waiting()}
+    finally:
+        outbox.close()
+
+
+def _write_settings(path: Path, settings: dict[str, dict[str, Any]], own: dict[str, dict[str, Any]]) -> Path:
+    """Write a settings file as an operator would, the scenario's own wishes laid over ours."""
+    merged = {section: {**settings.get(section, {}), **own.get(section, {})} for section in {**settings, **own}}
+    lines = []
+    for section, values in merged.items():
+        lines += [f"[{section}]", *(f"{key} = {msgspec.json.encode(value).decode()}" for key, value in values.items()), ""]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
