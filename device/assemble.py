@@ -8,6 +8,7 @@ from pathlib import Path
 from device.capture import Outside, Recorder
 from device.config import Config
 from device.delivery import Delivery
+from device.ear import Ear
 from device.errors import ConfigError
 from device.hands import Hands
 from device.keys import load_or_make
@@ -18,6 +19,7 @@ from device.orders import Orders
 from device.outbox import Outbox
 from device.speaker import Parts, Speaker
 from device.trust import Trust
+from device.turn import Surroundings, Turn
 from device.uplink import Uplink
 from device.voice import Voice
 from device.wakeword import Detector, Model, find
@@ -62,27 +64,29 @@ def assemble(
         outbox, uplink, config.uplink.window, round(config.uplink.ask_again_s * RATE_HZ), now_tell
     )
     line = Line((identity.device, boot), outbox, uplink, delivery, Orders(identity, trust), now_tell)
+    voice = Voice(board.loudspeaker, config.audio.volume)
+    recorder = Recorder(config, identity, boot, outbox, delivery, Outside(now, random_bytes))
     parts = Parts(
         device=identity.device,
         board=board,
+        ear=Ear(board),
         detector=detector,
         stop_word=stop_word,
-        hands=Hands(
-            board.panel, config.button.debounce_ms * RATE_HZ // 1000, config.button.hold_ms * RATE_HZ // 1000
-        ),
-        voice=Voice(board.loudspeaker, config.audio.volume),
+        hands=Hands(board.panel, _ms(config.button.debounce_ms), _ms(config.button.hold_ms)),
+        voice=voice,
         memory=memory,
-        trust=trust,
         outbox=outbox,
         delivery=delivery,
         line=line,
-        recorder=Recorder(config, identity, boot, outbox, delivery, Outside(now, random_bytes)),
-        now=now,
+        turn=Turn(recorder, trust, Surroundings(outbox, voice, now_tell), now, config.audio.wake_earcon),
         answer_samples=round(config.cloud.answer_s * RATE_HZ),
-        wake_earcon=config.audio.wake_earcon,
     )
-    speaker = Speaker(parts, tell)
+    speaker = Speaker(parts, now_tell, tell)
     return speaker
+
+
+def _ms(milliseconds: int) -> int:
+    return milliseconds * RATE_HZ // 1000
 
 
 def _ears(config: Config) -> tuple[Detector, str | None]:

@@ -22,7 +22,6 @@ from device.utterance import Utterance
 from device.vad import Vad
 from hardware.board import FRAME_SAMPLES, RATE_HZ, Frame
 
-
 Suite = Literal["mlkem768-x25519", "x25519"]
 
 
@@ -30,15 +29,19 @@ class Capture:
     """An utterance being captured, from its first sample to its end record."""
 
     def __init__(
-        self, name: str, device: str, utterance: Utterance, endpoint: Endpoint, vad: Vad, delivery: Delivery
+        self, header: Header, utterance: Utterance, endpoint: Endpoint, vad: Vad, delivery: Delivery
     ) -> None:
-        self.name = name
-        self._device = device
+        self.header = header
         self._utterance = utterance
         self._endpoint = endpoint
         self._vad = vad
         self._delivery = delivery
         self._held: list[Sealed] | None = [self._sealed("begin", utterance.begin())]
+
+    @property
+    def name(self) -> str:
+        """The utterance's id."""
+        return self.header.utterance
 
     @property
     def first_sample(self) -> int:
@@ -88,7 +91,7 @@ class Capture:
             self._held += messages
 
     def _sealed(self, kind: str, payload: bytes, part: int | None = None) -> Sealed:
-        topic = topics.utterance(self._device, self.name, kind)
+        topic = topics.utterance(self.header.device, self.name, kind)
         if part is None:
             return Sealed(self.name, kind, topic, payload)
         samples = self._utterance.segment_samples
@@ -140,13 +143,14 @@ class Recorder:
         name = self._random(16).hex()
         row = self._outbox.note("trigger", utterance=name, first_sample=first_sample, cause=trigger.kind)
         readers = {"cloud": keys.reader} | ({"owner": self._owner} if self._owner else {})
-        header = self._header(name, trigger, first_sample, row, readers).to_bytes()
+        header = self._header(name, trigger, first_sample, row, readers)
+        encoded = header.to_bytes()
         data_key = self._random(32)
-        wraps = wrap(data_key, list(readers.values()), header)
-        sealer = Sealer(header, data_key, wraps, self._identity.signing)
+        wraps = wrap(data_key, list(readers.values()), encoded)
+        sealer = Sealer(encoded, data_key, wraps, self._identity.signing)
         utterance = Utterance(sealer, first_sample, self._config.audio.segment_ms * RATE_HZ // 1000)
         endpoint = Endpoint(self._limits, by_hand=trigger.kind == "button_hold")
-        return Capture(name, self._identity.device, utterance, endpoint, self._vad, self._delivery)
+        return Capture(header, utterance, endpoint, self._vad, self._delivery)
 
     def _header(
         self, name: str, trigger: Trigger, first_sample: int, row: int, readers: dict[str, ReaderPublic]

@@ -55,7 +55,7 @@ class Refused(msgspec.Struct, frozen=True):
 class _AckBody(msgspec.Struct, frozen=True):
     v: Literal[1]
     device: str
-    utterance: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
+    utterance: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{32}\Z")]
     state: Literal["complete", "missing", "truncated"]
     missing: tuple[tuple[int, int], ...] = ()
     begin: bool = False
@@ -65,7 +65,7 @@ class _AckBody(msgspec.Struct, frozen=True):
 class _ResponseBody(msgspec.Struct, frozen=True):
     v: Literal[1]
     device: str
-    utterance: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
+    utterance: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{32}\Z")]
 
 
 class _CommandBody(msgspec.Struct, frozen=True):

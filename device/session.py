@@ -44,6 +44,7 @@ class Event(Enum):
     NO_SPEECH = "no speech"
     MAX_DURATION = "max duration"
     MIC_LOST = "microphone lost"
+    SHUT_DOWN = "shut down"
     MUTE_ON = "mute on"
     MUTE_OFF = "mute off"
     RESPONSE = "response"
@@ -94,6 +95,7 @@ END_REASONS: dict[Event, str] = {
     Event.BUTTON_TAP: "cancelled",
     Event.STOP_WORD: "cancelled",
     Event.REMOTE_STOP: "cancelled",
+    Event.SHUT_DOWN: "cancelled",
     Event.MUTE_ON: "muted",
     Event.REMOTE_MUTE: "muted",
     Event.MIC_LOST: "mic_lost",
@@ -113,6 +115,7 @@ TRANSITIONS: dict[Phase, dict[Event, Step]] = {
         Event.REJECTED: _to(Phase.IDLE, Action.DROP),
         Event.BUTTON_TAP: _to(Phase.IDLE, Action.DROP),
         Event.REMOTE_STOP: _to(Phase.IDLE, Action.DROP),
+        Event.SHUT_DOWN: _to(Phase.IDLE, Action.DROP),
         Event.MIC_LOST: _to(Phase.IDLE, Action.DROP),
         Event.MUTE_ON: _to(Phase.MUTED, Action.DROP, Action.CLOSE),
         Event.REMOTE_MUTE: _to(Phase.MUTED, Action.DROP, Action.CLOSE),
@@ -125,6 +128,7 @@ TRANSITIONS: dict[Phase, dict[Event, Step]] = {
         Event.BUTTON_TAP: _to(Phase.IDLE, Action.END),
         Event.STOP_WORD: _to(Phase.IDLE, Action.END),
         Event.REMOTE_STOP: _to(Phase.IDLE, Action.END),
+        Event.SHUT_DOWN: _to(Phase.IDLE, Action.END),
         Event.MIC_LOST: _to(Phase.IDLE, Action.END),
         Event.MUTE_ON: _to(Phase.MUTED, Action.END, Action.CLOSE),
         Event.REMOTE_MUTE: _to(Phase.MUTED, Action.END, Action.CLOSE),
@@ -147,6 +151,7 @@ TRANSITIONS: dict[Phase, dict[Event, Step]] = {
         Event.BUTTON_TAP: _to(Phase.IDLE, Action.HUSH),
         Event.STOP_WORD: _to(Phase.IDLE, Action.HUSH),
         Event.REMOTE_STOP: _to(Phase.IDLE, Action.HUSH),
+        Event.SHUT_DOWN: _to(Phase.IDLE, Action.HUSH),
         Event.MUTE_ON: _to(Phase.MUTED, Action.HUSH, Action.CLOSE),
         Event.REMOTE_MUTE: _to(Phase.MUTED, Action.HUSH, Action.CLOSE),
     },

@@ -1,8 +1,8 @@
 """What can go wrong in the laboratory. One line each: where, what, what to do next.
 
-    LabError          exit code 1
-    └── ScenarioError 2, mend the scenario or its sounds
-    └── RunError      2, name another folder; or mend what the run needs
+LabError          exit code 1
+└── ScenarioError 2, mend the scenario or its sounds
+└── RunError      2, name another folder; or mend what the run needs
 """
 
 

@@ -1,7 +1,9 @@
-"""Holds sample time while real messages are under way, so that a run at full speed comes out as one in real time would.
+"""Holds sample time while real messages are under way, so that a run at full speed comes out as one in real
+time would.
 
-The world asks before every frame; the answer waits until the line is quiet or has news for the loop to take. It waits on
-events, never by the clock, but for one patience after which a broken line can't hold the world for ever.
+The world asks before every frame; the answer waits until the line is quiet or has news for the loop to
+take. It waits on events, never by the clock, but for one patience after which a broken line can't hold the
+world for ever.
 """
 
 from threading import Event
@@ -24,7 +26,7 @@ class Gate:
 
     def __call__(self, _sample: int) -> None:
         """Return when the loop may hear its next frame."""
-        line = self._speaker.line
+        line = self._speaker.parts.line
         while not line.inbox:
             state = self._waits_for()
             if state is None or state == self._given_up:
@@ -39,14 +41,14 @@ class Gate:
     def _waits_for(self) -> tuple[object, ...] | None:
         """What the world stands still for, or None when nothing is under way."""
         speaker = self._speaker
-        line = speaker.line
+        line = speaker.parts.line
         if line.up != self.broker_up:
             return ("link", self.broker_up)
         if not line.up:
             return None
-        delivery = speaker.delivery
+        delivery = speaker.parts.delivery
         if delivery.moving or delivery.unacknowledged:
             return ("delivery", delivery.unacknowledged)
         if speaker.phase is Phase.PROCESSING:
-            return ("answer", speaker.asked)
+            return ("answer", speaker.parts.turn.asked)
         return None

@@ -20,6 +20,7 @@ def promises(evidence: Evidence) -> Iterator[Verdict]:
     yield _ledger_holds(evidence)
     yield _named_readers(evidence)
     yield _light_is_exact(evidence)
+    yield _own_voice_outside(evidence)
     yield _nothing_lost(evidence)
 
 
@@ -29,7 +30,9 @@ def _verdict(promise: str, faults: list[str]) -> Verdict:
 
 def _deaf_before_the_trigger(evidence: Evidence) -> Verdict:
     """Open what was sent, and compare it with the room bit by bit at the samples that its header claims."""
-    promise = "promise 1: what was sent is the room's sound from its trigger on, bit by bit, and nothing before"
+    promise = (
+        "promise 1: what was sent is the room's sound from its trigger on, bit by bit, and nothing before"
+    )
     triggers = {t["id"]: t["sample"] for t in evidence.of("trigger")}
     faults = []
     try:
@@ -95,7 +98,9 @@ def _ledger_holds(evidence: Evidence) -> Verdict:
 
 
 def _named_readers(evidence: Evidence) -> Verdict:
-    """Ciphertext is what the broker saw: no eighth of a second of what the room sounded like is in any message."""
+    """Ciphertext is what the broker saw: no eighth of a second of what the room sounded like is in any
+    message.
+    """
     promise = "promise 6: what the broker saw is ciphertext, for the readers that its header names"
     faults = []
     for name, sent in opening.collect(evidence.outcome.directory).items():
@@ -118,6 +123,17 @@ def _light_is_exact(evidence: Evidence) -> Verdict:
     lights, captured = evidence.listening_lights, evidence.captured
     faults = [f"captured {span} without the light" for span in captured if span not in lights]
     faults += [f"light on {span}, nothing captured" for span in lights if span not in captured]
+    return _verdict(promise, faults)
+
+
+def _own_voice_outside(evidence: Evidence) -> Verdict:
+    promise = "the speaker's own sounds are in no utterance"
+    faults = [
+        f"captured {first}..{end} while the loudspeaker played {began}..{ended}"
+        for first, end in evidence.captured
+        for began, ended in evidence.outcome.played
+        if began < end and ended > first
+    ]
     return _verdict(promise, faults)
 
 

@@ -1,7 +1,9 @@
-"""A scenario: what happens in a room, in TOML, and what must be true afterwards. Reading only; nothing runs here.
+"""A scenario: what happens in a room, in TOML, and what must be true afterwards. Reading only; nothing runs
+here.
 
-The timeline is a list of steps, each with one verb. Time goes on with `wait` and with `say` (to the end of the
-sound), and jumps with `at_s`; everything else happens at the moment reached. docs/scenarios.md lists the verbs.
+The timeline is a list of steps, each with one verb. Time goes on with `wait` and with `say` (to the end of
+the sound), and jumps with `at_s`; everything else happens at the moment reached. docs/scenarios.md lists
+the verbs.
 """
 
 import tomllib
@@ -77,6 +79,7 @@ class Expect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     nothing_sent_between: tuple[Moments, ...] = ()
     nothing_captured_between: tuple[Moments, ...] = ()
     deaf_between: tuple[Moments, ...] = ()
+    kept_by_the_cloud: int | None = None
     lights: tuple[Light, ...] = ()
 
 
@@ -122,7 +125,9 @@ def read(path: Path) -> Scenario:
         raise ScenarioError(f"{path}: {error}; see docs/scenarios.md for what is known") from error
     for number, step in enumerate(scenario.timeline, 1):
         if not step.verb:
-            raise ScenarioError(f"{path}: step {number} of the timeline: not exactly one of {', '.join(VERBS)}")
+            raise ScenarioError(
+                f"{path}: step {number} of the timeline: not exactly one of {', '.join(VERBS)}"
+            )
     return scenario
 
 

@@ -1,4 +1,6 @@
-"""A run as it happens, on a terminal: one line an event that a person in the room would care about, then tables."""
+"""A run as it happens, on a terminal: one line an event that a person in the room would care about, then
+tables.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -36,7 +38,9 @@ _WORDS: dict[str, Callable[[Event], str]] = {
     "answer": lambda e: f"answered: “{e['text']}”",
     "ack": lambda e: f"the cloud has it: {e['state']}",
     "mute": lambda e: "muted: the microphone is closed" if e["on"] else "unmuted",
-    "link": lambda e: "connected to the broker" if e["up"] else "the broker is gone: keeping everything sealed",
+    "link": lambda e: (
+        "connected to the broker" if e["up"] else "the broker is gone: keeping everything sealed"
+    ),
     "refused": lambda e: f"refused: {e['why'].replace('_', ' ')}",
 }
 
@@ -67,7 +71,9 @@ class Show:
             self._line(left[-1]["sample"], f"{len(left)} messages left, {total:,} bytes", "blue")
 
     def _line(self, sample: int, words: str, style: str) -> None:
-        self._console.print(f"[dim]{sample / RATE_HZ:8.2f} s[/]  [{style or 'default'}]{escape(words)}[/]", highlight=False)
+        self._console.print(
+            f"[dim]{sample / RATE_HZ:8.2f} s[/]  [{style or 'default'}]{escape(words)}[/]", highlight=False
+        )
 
 
 def summary(evidence: Evidence) -> list[Row]:
@@ -79,11 +85,21 @@ def summary(evidence: Evidence) -> list[Row]:
     readers = sorted({reader.name for u in evidence.opened for reader in u.header.readers})
     size = sum(event["bytes"] for event in evidence.publishes)
     return [
-        Row("in the room", f"{samples / RATE_HZ:.2f} s", "what the room sounded like, from the first to the last sample"),
-        Row("heard", f"{(samples - muted) / RATE_HZ:.2f} s", "by the wake word detector, and dropped at once"),
+        Row(
+            "in the room",
+            f"{samples / RATE_HZ:.2f} s",
+            "what the room sounded like, from the first to the last sample",
+        ),
+        Row(
+            "heard", f"{(samples - muted) / RATE_HZ:.2f} s", "by the wake word detector, and dropped at once"
+        ),
         Row("muted", f"{muted / RATE_HZ:.2f} s", "the microphone was closed"),
         Row("kept", f"{kept / RATE_HZ:.2f} s", f"after {len(evidence.of('trigger'))} triggers"),
-        Row("sent", f"{sent / RATE_HZ:.2f} s", f"in {len(evidence.publishes):,} messages of {size:,} bytes in all"),
+        Row(
+            "sent",
+            f"{sent / RATE_HZ:.2f} s",
+            f"in {len(evidence.publishes):,} messages of {size:,} bytes in all",
+        ),
         Row("to", ", ".join(readers) or "nobody", "the readers whose keys open it"),
     ]
 
@@ -102,7 +118,9 @@ def tables(console: Console, evidence: Evidence, verdicts: list[Verdict]) -> Non
     """Print what was kept and why, the totals, and every expectation that failed."""
     kept = Table(title="What was kept, and why", title_justify="left")
     for heading in ("from", "seconds", "trigger", "ended by", "sent", "to", "heard"):
-        kept.add_column(heading, justify="right" if heading in ("from", "seconds") else "left", no_wrap=heading != "heard")
+        kept.add_column(
+            heading, justify="right" if heading in ("from", "seconds") else "left", no_wrap=heading != "heard"
+        )
     for utterance in evidence.utterances:
         kept.add_row(*_row(evidence, utterance))
     console.print(kept)
@@ -112,7 +130,10 @@ def tables(console: Console, evidence: Evidence, verdicts: list[Verdict]) -> Non
     console.print(totals)
     for verdict in verdicts:
         if not verdict.passed:
-            console.print(f"[bold red]not true[/] {escape(verdict.expectation)}: {escape(verdict.difference)}", highlight=False)
+            console.print(
+                f"[bold red]not true[/] {escape(verdict.expectation)}: {escape(verdict.difference)}",
+                highlight=False,
+            )
     passed = sum(verdict.passed for verdict in verdicts)
     console.print(f"{passed} of {len(verdicts)} expectations hold", highlight=False)
 

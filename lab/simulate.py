@@ -1,7 +1,9 @@
-"""Runs a scenario: a broker, a cloud and a speaker, all real, around a simulated room. One folder holds what came of it.
+"""Runs a scenario: a broker, a cloud and a speaker, all real, around a simulated room. One folder holds
+what came of it.
 
-Time is the sample index of the room's clock. At full speed the world waits for the line (see `gate`), so that messages
-leave and answers arrive at the samples they would in real time; with `realtime` it is paced and waits for nobody.
+Time is the sample index of the room's clock. At full speed the world waits for the line (see `gate`), so
+that messages leave and answers arrive at the samples they would in real time; with `realtime` it is paced
+and waits for nobody.
 """
 
 from collections.abc import Callable
@@ -27,7 +29,7 @@ from device.outbox import Outbox
 from device.speaker import Speaker
 from hardware.board import RATE_HZ
 from hardware.sim import SimBoard
-from lab.errors import RunError, ScenarioError
+from lab.errors import RunError
 from lab.gate import Gate
 from lab.scenario import Moment, Order, Scenario, place, sound_path
 from lab.tap import Tap
@@ -46,6 +48,8 @@ class Outcome(NamedTuple):
     frames_read: list[tuple[int, int]]
     samples: int
     waiting: set[str]
+    played: list[tuple[int, int]]
+    kept_by_the_cloud: int
 
 
 def simulate(
@@ -132,10 +136,18 @@ class _Home:
     def _open_cloud(self) -> Cloud:
         settings = {
             "storage": {"directory": "cloud"},
-            "broker": {"kind": "none", "port": self._broker.port, "backoff_min_s": 0.05, "backoff_max_s": 0.2},
+            "broker": {
+                "kind": "none",
+                "port": self._broker.port,
+                "backoff_min_s": 0.05,
+                "backoff_max_s": 0.2,
+            },
         }
         path = _write_settings(self._directory / "cloud.toml", settings, self._scenario.cloud)
-        return Cloud(cloud_config.load(path), tell=lambda kind, **fields: self._timeline(kind, self._board.now, **fields))
+        return Cloud(
+            cloud_config.load(path),
+            tell=lambda kind, **fields: self._timeline(kind, self._board.now, **fields),
+        )
 
     def _open_speaker(self) -> Speaker:
         note = self._cloud.keys.note(datetime.now(UTC))
@@ -160,7 +172,9 @@ class _Home:
         step, sample = moment.step, moment.sample
         if step.say is not None or step.noise is not None:
             name = step.say or step.noise or ""
-            self._board.room.say(sound_path(self._scenario, name), sample, step.gain_db, loop=step.noise is not None)
+            self._board.room.say(
+                sound_path(self._scenario, name), sample, step.gain_db, loop=step.noise is not None
+            )
         self._board.at(sample, partial(self._happen, moment))
 
     def _happen(self, moment: Moment) -> None:
@@ -193,12 +207,17 @@ class _Home:
 
     def _command(self, order: Order) -> None:
         self._serial += 1
-        body: dict[str, Any] = {"v": 1, "device": self._speaker.device, "serial": self._serial, "do": order.do}
+        body: dict[str, Any] = {
+            "v": 1,
+            "device": self._speaker.parts.device,
+            "serial": self._serial,
+            "do": order.do,
+        }
         if order.to is not None:
             body["to"] = order.to
         key = self._cloud.keys.signer if order.signed else Ed25519PrivateKey.generate()
         payload = downlink.sign("command", body, key)
-        self._tap.say(topics.command(self._speaker.device), payload, retain=order.retained)
+        self._tap.say(topics.command(self._speaker.parts.device), payload, retain=order.retained)
 
     def _hold(self, sample: int) -> None:
         self._gate(sample)
@@ -218,12 +237,22 @@ class _Home:
         shown = [(sample, cue) for sample, cue, _ in self._board.shown]
         waiting = export(self._directory)
         return Outcome(
-            self._directory, self._scenario, self._timeline.events, shown, self._frames, self._samples, waiting
+            directory=self._directory,
+            scenario=self._scenario,
+            events=self._timeline.events,
+            shown=shown,
+            frames_read=self._frames,
+            samples=self._samples,
+            waiting=waiting,
+            played=[(sample, sample + len(pcm) // 2) for sample, pcm in self._board.played],
+            kept_by_the_cloud=sum(held.state == "complete" for held in self._cloud.vault.utterances()),
         )
 
 
 def export(directory: Path) -> set[str]:
-    """Write ledger.jsonl, checkpoint.txt and device.vkey from the device's own files; return what still waits."""
+    """Write ledger.jsonl, checkpoint.txt and device.vkey from the device's own files; return what still
+    waits.
+    """
     identity = load_or_make(directory, "mlkem768-x25519")
     signer = Signer(identity.device, identity.signing)
     outbox = Outbox(directory / "egress.db", signer)
@@ -238,9 +267,15 @@ def export(directory: Path) -> set[str]:
 
 def _write_settings(path: Path, settings: dict[str, dict[str, Any]], own: dict[str, dict[str, Any]]) -> Path:
     """Write a settings file as an operator would, the scenario's own wishes laid over ours."""
-    merged = {section: {**settings.get(section, {}), **own.get(section, {})} for section in {**settings, **own}}
+    merged = {
+        section: {**settings.get(section, {}), **own.get(section, {})} for section in {**settings, **own}
+    }
     lines = []
     for section, values in merged.items():
-        lines += [f"[{section}]", *(f"{key} = {msgspec.json.encode(value).decode()}" for key, value in values.items()), ""]
+        lines += [
+            f"[{section}]",
+            *(f"{key} = {msgspec.json.encode(value).decode()}" for key, value in values.items()),
+            "",
+        ]
     path.write_text("\n".join(lines), encoding="utf-8")
     return path

@@ -1,4 +1,5 @@
-"""A third ear on the line: it subscribes beside the cloud and writes down every message that came through the broker.
+"""A third ear on the line: it subscribes beside the cloud and writes down every message that came through
+the broker.
 
 What it keeps is what a broker's owner could keep: ciphertext. `opening` reads it back with a reader's key.
 """
@@ -27,7 +28,9 @@ class Sent(NamedTuple):
 
 
 class Tap:
-    """Listens at a broker on loopback and appends to `directory`/sent.jsonl. It comes back when the broker does."""
+    """Listens at a broker on loopback and appends to `directory`/sent.jsonl. It comes back when the broker
+    does.
+    """
 
     def __init__(self, directory: Path, port: int) -> None:
         self._port = port

@@ -1,10 +1,10 @@
 """What must be true after a run: the scenario's own expectations, and the promises that hold in every run.
 
-Each check looks at evidence (what the room sounded like, what the broker passed on, what the light showed, what
-the ledger says); none asks the speaker how it thinks it did.
+Each check looks at evidence (what the room sounded like, what the broker passed on, what the light showed,
+what the ledger says); none asks the speaker how it thinks it did.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from hardware.board import RATE_HZ
 from lab.evidence import Evidence
@@ -12,6 +12,9 @@ from lab.promises import promises
 from lab.report import Verdict
 from lab.scenario import Expect, Light, Moments, samples
 from lab.simulate import Outcome
+
+
+Fits = Callable[[str, str], bool]
 
 
 def judge(outcome: Outcome) -> list[Verdict]:
@@ -28,7 +31,8 @@ def _expectations(expect: Expect, evidence: Evidence) -> Iterator[Verdict]:
     utterances = evidence.utterances
     yield from _count("utterances", expect.utterances, len(utterances))
     yield from _count("complete", expect.complete, len(evidence.complete))
-    told = {
+    yield from _count("kept by the cloud", expect.kept_by_the_cloud, evidence.outcome.kept_by_the_cloud)
+    told: dict[str, tuple[list[str], Sequence[str] | None, Fits]] = {
         "trigger": ([evidence.trigger(u["id"]) for u in utterances], expect.trigger, str.__eq__),
         "end_reason": ([u["reason"] for u in utterances], expect.end_reason, str.__eq__),
         "heard": ([evidence.text("heard", u["id"]) for u in utterances], expect.heard, str.__eq__),
@@ -54,9 +58,8 @@ def _count(name: str, wanted: int | None, found: int) -> Iterator[Verdict]:
         yield Verdict(f"{name}: {wanted}", found == wanted, "" if found == wanted else f"found {found}")
 
 
-def _list(name: str, found: Sequence[str], wanted: Sequence[str], fits: object) -> Verdict:
+def _list(name: str, found: Sequence[str], wanted: Sequence[str], fits: Fits) -> Verdict:
     """Compare entry by entry; an empty wish fits everything."""
-    assert callable(fits)
     wrong = [
         f"{number}: wanted {want!r}, found {have!r}"
         for number, (have, want) in enumerate(zip(found, wanted, strict=False), 1)
@@ -78,7 +81,9 @@ def _light(light: Light, evidence: Evidence) -> Verdict:
     cues = evidence.cues(samples(first), samples(end))
     when = f"at {first:g} s" if first == end else f"from {first:g} s to {end:g} s"
     if light.shows is not None:
-        return Verdict(f"light shows {light.shows} {when}", cues == {light.shows}, _seen(cues, cues == {light.shows}))
+        return Verdict(
+            f"light shows {light.shows} {when}", cues == {light.shows}, _seen(cues, cues == {light.shows})
+        )
     absent = light.not_shows not in cues
     return Verdict(f"light never shows {light.not_shows} {when}", absent, _seen(cues, absent))
 

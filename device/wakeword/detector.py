@@ -44,7 +44,8 @@ class Detector:
         unknown = sorted(set(thresholds) - set(words))
         if unknown:
             raise ModelError(f"threshold for {unknown[0]}: not among {', '.join(words)}; take it out")
-        self._ears = [(model, model.cut(thresholds.get(model.word, model.cutoff))) for model in models]
+        self._thresholds = {model.word: thresholds.get(model.word, model.cutoff) for model in models}
+        self._ears = [(model, model.cut(self._thresholds[model.word])) for model in models]
         self._refractory_samples = refractory_samples
         self._features = Features()
         self._deaf_until: dict[str, int] = {}  # by word: "stop" right after a wake must be heard
@@ -53,6 +54,11 @@ class Detector:
     def score(self) -> dict[str, float]:
         """The latest sliding mean of every word."""
         return {model.word: model.score for model, _ in self._ears}
+
+    @property
+    def threshold(self) -> dict[str, float]:
+        """What a sliding mean must exceed to be a wake, of every word."""
+        return dict(self._thresholds)
 
     def hear(self, pcm: bytes, end: int) -> Wake | None:
         """Hear s16le mono 16 kHz that ends before sample index `end`, the continuation of what came before.

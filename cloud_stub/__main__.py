@@ -1,0 +1,80 @@
+"""overheard-cloud: run the other end, or print its keys. It writes to the directory named in its settings alone."""
+
+import signal
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from cloud_stub.broker import open_broker
+from cloud_stub.cloud import Cloud
+from cloud_stub.config import Config, load
+from cloud_stub.errors import CloudError, KeyFileError
+from cloud_stub.keys import Keys
+
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="Your settings, laid over the defaults.")]
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
+
+
+@app.command()
+def run(config: ConfigFile = None) -> None:
+    """Start the broker named in the settings and the cloud at it; end at SIGTERM or Ctrl-C."""
+    settings = load(config)
+    if settings.broker.kind == "none":
+        _serve(settings, settings.broker.port, "none")
+        return
+    with open_broker(settings.broker.kind, settings.broker.port, settings.storage.broker) as broker:
+        _serve(settings, broker.port, broker.kind)
+
+
+@app.command()
+def keys(config: ConfigFile = None) -> None:
+    """Print the root's public key, and write keys.note beside the keys: what a new device is given."""
+    settings = load(config)
+    held = Keys(settings.storage.keys, settings.keys)
+    note = settings.storage.keys / "keys.note"
+    try:
+        note.write_text(held.note(datetime.now(UTC)), encoding="utf-8")
+    except OSError as error:
+        raise KeyFileError(f"{note}: {error.strerror}; the cloud must own this directory") from error
+    typer.echo(held.vkey)
+
+
+def _serve(settings: Config, port: int, kind: str) -> None:
+    cloud = Cloud(settings, (settings.broker.host, port))
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        cloud.over.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    try:
+        cloud.start()
+        typer.echo(f"ready: broker {kind} at {settings.broker.host}:{port}, root {cloud.keys.vkey}")
+        cloud.over.wait()
+    finally:
+        cloud.stop()
+    if cloud.failure is not None:
+        raise cloud.failure
+
+
+def main() -> int:
+    """Run the command line; return its exit code, and print one line for what its user can mend."""
+    try:
+        code = app(prog_name="overheard-cloud", standalone_mode=False)
+    except CloudError as error:
+        typer.echo(f"overheard-cloud: {error}", err=True)
+        return error.exit_code
+    except typer.Exit as leave:
+        return leave.exit_code
+    except typer.Abort:
+        return 130
+    return code if isinstance(code, int) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

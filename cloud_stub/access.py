@@ -1,0 +1,51 @@
+"""Who listened, and who deleted: a ledger with a Merkle head. Nothing here changes or removes a row."""
+
+import sqlite3
+from datetime import UTC, datetime
+from typing import Literal
+
+import msgspec
+import rfc8785
+
+from device.ledger import Checkpoint, leaf_hash, root_of
+
+SCHEMA = "CREATE TABLE access (idx INTEGER PRIMARY KEY, utterance TEXT NOT NULL, row BLOB NOT NULL);"
+ORIGIN = "overheard-cloud/access"
+
+
+class Access(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One row: who did it to which utterance, why, and when (UTC)."""
+
+    index: int
+    did: Literal["open", "forget"]
+    utterance: str
+    device: str
+    who: str
+    why: str
+    when: str
+
+
+def append(
+    sql: sqlite3.Connection, did: Literal["open", "forget"], utterance: str, by: tuple[str, str, datetime]
+) -> None:
+    """Add a row, in the caller's transaction. by: who, why, when. The utterance must be one that came."""
+    who, why, now = by
+    index = sql.execute("SELECT count(*) FROM access").fetchone()[0]
+    device = sql.execute("SELECT device FROM utterance WHERE id = ?", (utterance,)).fetchone()[0]
+    when = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    row = rfc8785.dumps(msgspec.to_builtins(Access(index, did, utterance, device, who, why, when)))
+    sql.execute("INSERT INTO access VALUES (?, ?, ?)", (index, utterance, row))
+
+
+def rows(sql: sqlite3.Connection, device: str | None = None) -> list[Access]:
+    """All rows in order, or those of one device."""
+    found = (
+        msgspec.json.decode(row, type=Access) for (row,) in sql.execute("SELECT row FROM access ORDER BY idx")
+    )
+    return [row for row in found if device in (None, row.device)]
+
+
+def head(sql: sqlite3.Connection) -> Checkpoint:
+    """The size and Merkle root of the ledger (RFC 6962 over the rows' canonical JSON)."""
+    leaves = [leaf_hash(row) for (row,) in sql.execute("SELECT row FROM access ORDER BY idx")]
+    return Checkpoint(ORIGIN, len(leaves), root_of(leaves))

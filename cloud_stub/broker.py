@@ -1,0 +1,147 @@
+"""The embedded broker: mosquitto as a child process, or amqtt in a thread where mosquitto is not installed.
+
+It listens on loopback alone, and for that reason alone lets everybody in. It never keeps a message on disk.
+"""
+
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Protocol, Self
+
+from cloud_stub.errors import BrokerError
+from cloud_stub.loopback import HOST, START_S, accepts, free_port, require_free
+
+# No `user` line: root drops to mosquitto (or nobody) after reading this, others stay who they are (2.0.11).
+MOSQUITTO = """\
+listener {port} {host}
+allow_anonymous true
+persistence false
+set_tcp_nodelay true
+sys_interval 0
+max_inflight_messages 100
+max_queued_messages 20000
+message_size_limit 4194304
+connection_messages false
+log_dest stderr
+log_type error
+log_type warning
+"""
+
+
+class Broker(Protocol):
+    """A broker on 127.0.0.1 that can be stopped, killed, and started again on the same port."""
+
+    kind: str
+    port: int
+
+    def start(self) -> None:
+        """Return when it accepts connections. Raises BrokerError when it does not, saying why."""
+
+    def stop(self) -> None:
+        """End it in an orderly way; sessions and retained messages are forgotten. Twice is harmless."""
+
+    def kill(self) -> None:
+        """End it as a power cut would: SIGKILL for a child, dropped connections for a thread."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class Mosquitto:
+    """mosquitto as a child process, its configuration and its log in `directory`. Speaks MQTT 5 and 3.1.1."""
+
+    kind = "mosquitto"
+
+    def __init__(self, program: str, port: int, directory: Path) -> None:
+        self.port = port
+        self._program = program
+        self._settings = directory / "mosquitto.conf"
+        self._log = directory / "mosquitto.log"
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the child and wait until it accepts a connection."""
+        require_free(self.port)
+        self._settings.parent.mkdir(parents=True, exist_ok=True)
+        self._settings.write_text(MOSQUITTO.format(port=self.port, host=HOST), encoding="utf-8")
+        with self._log.open("wb") as log:
+            self._child = subprocess.Popen([self._program, "-c", self._settings], stdout=log, stderr=log)
+        for _ in range(round(START_S / 0.02)):
+            if self._ended(0.02):
+                raise BrokerError(f"{self._program}: {self._last_words()}; see {self._settings}")
+            if accepts(self.port):
+                return
+        self.kill()
+        raise BrokerError(f"{self._program}: no connection within {START_S:.0f} s; see {self._log}")
+
+    def stop(self) -> None:
+        """Terminate the child; kill it if it will not go."""
+        self._signal(signal.SIGTERM)
+        if not self._ended(START_S):
+            self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL the child."""
+        self._signal(signal.SIGKILL)
+        self._ended(START_S)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._child is not None:
+            self._child.send_signal(number)
+
+    def _ended(self, within_s: float) -> bool:
+        if self._child is None:
+            return True
+        try:
+            self._child.wait(within_s)
+        except subprocess.TimeoutExpired:
+            return False
+        self._child = None
+        return True
+
+    def _last_words(self) -> str:
+        lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return lines[-1].partition(": ")[2] if lines else "it ended without a word"
+
+
+def open_broker(kind: Literal["auto", "mosquitto", "amqtt"], port: int, directory: Path) -> Broker:
+    """Make a broker, not yet started; `with` starts and stops it.
+
+    Args:
+        kind: "auto" takes mosquitto where it is installed, else amqtt.
+        port: on 127.0.0.1; 0 chooses a free one.
+        directory: for mosquitto's configuration and log; made when it starts.
+
+    Raises:
+        BrokerError: the broker named is not installed.
+    """
+    program = find_mosquitto() if kind != "amqtt" else None
+    if kind == "mosquitto" and program is None:
+        raise BrokerError("mosquitto: not installed; install it, or set [broker] kind to amqtt")
+    port = port or free_port()
+    if program is not None:
+        return Mosquitto(program, port, directory)
+    from cloud_stub.embedded import Amqtt
+
+    return Amqtt(port)
+
+
+def find_mosquitto() -> str | None:
+    """Where mosquitto is, or None. Debian keeps it in /usr/sbin, which is on few people's path."""
+    return shutil.which("mosquitto") or shutil.which(
+        "mosquitto", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
+    )

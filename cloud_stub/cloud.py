@@ -1,0 +1,245 @@
+"""The cloud: what devices seal arrives, is heard, answered, and kept or shredded. Read `Cloud.answer` first.
+
+It opens no recording but through the vault's door, and says `complete` of nothing that is not durable.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+import rfc8785
+
+from cloud_stub.acks import Outgoing
+from cloud_stub.config import Config
+from cloud_stub.door import Words
+from cloud_stub.errors import CloudError, NotKept
+from cloud_stub.ingest import Ingest
+from cloud_stub.keys import Keys
+from cloud_stub.link import Link
+from cloud_stub.vault import Held, Vault
+from device.envelope import Header, ReaderPublic, downlink, seal_once, topics
+
+TICK_S = 1.0
+RESPONSE_DOMAIN = b"overheard/v1/response\0"
+
+
+class Answer(Protocol):
+    """What a mind makes of an utterance. pcm: the spoken answer, s16le mono 16 kHz, or empty."""
+
+    @property
+    def heard(self) -> str: ...
+    @property
+    def intent(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def actions(self) -> Sequence[Mapping[str, Any]]: ...
+    @property
+    def pcm(self) -> bytes: ...
+
+
+class Mind(Protocol):
+    """Whoever answers."""
+
+    def answer(self, pcm: bytes) -> Answer:
+        """Answer one complete utterance (s16le mono 16 kHz)."""
+
+
+def utc_now() -> datetime:
+    """The clock of the machine."""
+    return datetime.now(UTC)
+
+
+class Cloud:
+    """One cloud at one broker. `settled` is set whenever nothing is in flight: see `pending`.
+
+    address: of the broker. mind: None opens the one of `cloud_stub.hearing`. clock: UTC.
+
+    Raises:
+        KeyFileError, StorageError: as `Keys` and `Vault` do.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        address: tuple[str, int],
+        mind: Mind | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.keys = Keys(config.storage.keys, config.keys)
+        self.vault = Vault(config.storage.vault)
+        self.ingest = Ingest(self.vault, self.keys, config.ingest, self._enqueue)
+        self.settled = threading.Event()
+        self.settled.set()
+        self.failure: CloudError | None = None
+        self.over = threading.Event()
+        self._within = timedelta(seconds=config.answer.within_s)
+        self._mind = mind
+        self._clock = clock
+        self._note = ""
+        self._pending = 0
+        self._count = threading.Lock()
+        self._taking = threading.Lock()
+        self._jobs: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._link = Link(config.broker, address, self._take, self._came_up, self._done)
+        self._threads = [
+            threading.Thread(target=self._guard, args=(work,), name=name, daemon=True)
+            for name, work in (("answers", self._answer_all), ("ticks", self._tick_on))
+        ]
+
+    @property
+    def pending(self) -> int:
+        """How many complete utterances wait for their answer, plus publishes the broker has not confirmed."""
+        return self._pending
+
+    @property
+    def up(self) -> threading.Event:
+        """Set while the cloud is connected and subscribed."""
+        return self._link.up
+
+    def start(self) -> None:
+        """Open the mind, take up what a stop left unanswered, connect. Returns before the connection stands."""
+        if self._mind is None:
+            from cloud_stub.hearing import open_mind
+
+            self._mind = open_mind()
+        for held in self.vault.utterances():
+            if held.state == "complete" and not (held.answered and _saved(held)):
+                self._enqueue(held.utterance)
+        self._link.start()
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Disconnect, finish the answer under way, close the vault."""
+        self.over.set()
+        self._link.stop()
+        self._jobs.put(None)
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(timeout=30.0)
+        self.vault.close()
+
+    def tick(self) -> None:
+        """What time alone brings about: truncation, shredding, a new reader key. Done every second."""
+        now = self._clock()
+        with self._taking:
+            self._publish_all(self.ingest.expire(now))
+        if self.up.is_set() and self.keys.note(now) != self._note:
+            self._came_up()
+
+    def answer(self, utterance: str) -> None:
+        """Open, hear, keep the words, answer once and in time; then shred what is not to be kept."""
+        held = self.vault.find(utterance)
+        if held is None or held.state != "complete" or held.completed is None or held.header is None:
+            return
+        now = self._clock()
+        deleted = False
+        if not held.answered and now - held.completed <= self._within:
+            deleted = self._respond(held, held.header, now)
+        if deleted or not _saved(held):
+            self.vault.forget(utterance, *_reason(deleted), self._clock())
+
+    def _respond(self, held: Held, header: Header, now: datetime) -> bool:
+        """Give the answer; return whether the owner asked to delete what was said."""
+        assert self._mind is not None  # noqa: S101 (for the type checker: start() opened it)
+        recording = self.vault.open(held.utterance, "machine", "answer", now)
+        answer = self._mind.answer(recording.pcm)
+        self.vault.put_words(held.utterance, Words(answer.heard, answer.intent, answer.text))
+        deleted = answer.intent == "delete_last"
+        if deleted:
+            self._forget_before(held)
+        self.vault.mark_answered(held.utterance)
+        self._publish_all([self._response(header, answer)])
+        return deleted
+
+    def _forget_before(self, held: Held) -> None:
+        before = [each for each in self.vault.utterances(held.device) if each.begun < held.begun]
+        if before and before[-1].state != "forgotten":
+            self.vault.forget(before[-1].utterance, *_reason(True), self._clock())
+
+    def _response(self, header: Header, answer: Answer) -> Outgoing:
+        said = rfc8785.dumps(
+            {"text": answer.text, "intent": answer.intent, "actions": [dict(each) for each in answer.actions]}
+        )
+        plain = len(said).to_bytes(4, "big") + said + answer.pcm
+        context = RESPONSE_DOMAIN + header.utterance.encode()
+        sealed = seal_once(plain, ReaderPublic.decode(header.reply), context)
+        body = {"v": 1, "device": header.device, "utterance": header.utterance}
+        payload = downlink.sign("response", body, self.keys.signer, sealed)
+        return Outgoing(topics.response(header.device), payload)
+
+    def _take(self, topic: str, payload: bytes) -> None:
+        try:
+            with self._taking:
+                self._publish_all(self.ingest.take(topic, payload, self._clock()))
+        except CloudError as error:
+            self._fail(error)
+
+    def _came_up(self) -> None:
+        try:
+            self._note = self.keys.note(self._clock())
+        except CloudError as error:
+            self._fail(error)
+            return
+        self._publish(Outgoing(topics.KEYS, self._note.encode()), retain=True)
+
+    def _publish_all(self, messages: list[Outgoing]) -> None:
+        for message in messages:
+            self._publish(message)
+
+    def _publish(self, message: Outgoing, *, retain: bool = False) -> None:
+        self._begun()
+        if not self._link.publish(message.topic, message.payload, retain=retain):
+            self._done()
+
+    def _enqueue(self, utterance: str) -> None:
+        self._begun()
+        self._jobs.put(utterance)
+
+    def _begun(self) -> None:
+        with self._count:
+            self._pending += 1
+            self.settled.clear()
+
+    def _done(self) -> None:
+        with self._count:
+            self._pending -= 1
+            if self._pending == 0:
+                self.settled.set()
+
+    def _answer_all(self) -> None:
+        while (utterance := self._jobs.get()) is not None:
+            try:
+                self.answer(utterance)
+            except NotKept:
+                pass  # its owner was quicker
+            finally:
+                self._done()
+
+    def _tick_on(self) -> None:
+        while not self.over.wait(TICK_S):
+            self.tick()
+
+    def _guard(self, work: Callable[[], None]) -> None:
+        """Run a thread's work; whatever ends it ends the cloud, with its reason kept for whoever waits."""
+        try:
+            work()
+        except CloudError as error:
+            self._fail(error)
+        finally:
+            self.over.set()
+
+    def _fail(self, error: CloudError) -> None:
+        self.failure = self.failure or error
+        self.over.set()
+
+
+def _saved(held: Held) -> bool:
+    return held.header is not None and held.header.consent.save
+
+
+def _reason(deleted: bool) -> tuple[str, str]:
+    return ("owner", "delete_last") if deleted else ("machine", "not to be saved")

@@ -1,0 +1,124 @@
+"""The settings of the cloud stub: values in a TOML, types here. It reads one file, remembers nothing."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from cloud_stub.errors import ConfigError
+from cloud_stub.loopback import HOST
+
+DEFAULTS = Path(__file__).with_name("default.toml")
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A section knows its keys and refuses others. No defaults: they stand in default.toml."""
+
+
+class StorageSection(_Section, frozen=True):
+    """Where keys and recordings are kept."""
+
+    directory: str
+
+    @property
+    def keys(self) -> Path:
+        """The folder of the cloud's keys."""
+        return Path(self.directory) / "keys"
+
+    @property
+    def vault(self) -> Path:
+        """The folder of the vault."""
+        return Path(self.directory) / "vault"
+
+    @property
+    def broker(self) -> Path:
+        """The folder of an embedded broker's configuration and log."""
+        return Path(self.directory) / "broker"
+
+
+class BrokerSection(_Section, frozen=True):
+    """Which broker, and how to come back to it."""
+
+    kind: Literal["auto", "mosquitto", "amqtt", "none"]
+    host: Annotated[str, msgspec.Meta(min_length=1)]
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)]
+    backoff_min_s: Positive
+    backoff_max_s: Positive
+
+
+class KeysSection(_Section, frozen=True):
+    """The reader key of the day."""
+
+    suite: Literal["mlkem768-x25519", "x25519"]
+    epoch_s: Annotated[int, msgspec.Meta(ge=7200, le=31 * 86400)]
+    grace_s: Annotated[int, msgspec.Meta(ge=0)]
+
+
+class IngestSection(_Section, frozen=True):
+    """Limits of what may be under way."""
+
+    truncated_after_s: Positive
+    unsaved_kept_s: Positive
+    arriving_per_device: Annotated[int, msgspec.Meta(ge=1, le=1000)]
+
+
+class AnswerSection(_Section, frozen=True):
+    """When an answer is too late to be one."""
+
+    within_s: Positive
+
+
+class Config(_Section, frozen=True):
+    """All settings. A component is handed its own section, never this."""
+
+    storage: StorageSection
+    broker: BrokerSection
+    keys: KeysSection
+    ingest: IngestSection
+    answer: AnswerSection
+
+
+def load(path: Path | None) -> Config:
+    """Lay the operator's file over default.toml and check the result.
+
+    `[storage] directory` is taken relative to the file; without a file, to where the program runs.
+
+    Raises:
+        ConfigError: the file is missing or not TOML, or a key is unknown, of the wrong type or out of range.
+    """
+    settings = tomllib.loads(DEFAULTS.read_text(encoding="utf-8"))
+    if path is not None:
+        _lay_over(settings, _read(path))
+    where = path or DEFAULTS
+    try:
+        config = msgspec.convert(settings, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{where}: {error}; see {DEFAULTS.name} for what is known") from error
+    if config.broker.kind != "none" and config.broker.host != HOST:
+        raise ConfigError(
+            f'{where}: an embedded broker is on {HOST} only; set [broker] kind = "none" for another'
+        )
+    if config.broker.kind == "none" and config.broker.port == 0:
+        raise ConfigError(f"{where}: port 0 is for an embedded broker; give the port of the one that runs")
+    directory = (path.parent if path else Path()) / config.storage.directory
+    return msgspec.structs.replace(config, storage=StorageSection(directory=str(directory)))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; name a settings file that can be read") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}; mend the TOML") from error
+
+
+def _lay_over(settings: dict[str, Any], own: dict[str, Any]) -> None:
+    for section, values in own.items():
+        if isinstance(values, dict) and isinstance(settings.get(section), dict):
+            settings[section].update(values)
+        else:
+            settings[section] = values

@@ -1,0 +1,95 @@
+"""One SQLite file that forgets when told to. It never repairs, moves or replaces a file that is damaged."""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cloud_stub.errors import StorageError
+
+_WHAT_NEXT = {
+    sqlite3.SQLITE_FULL: "make room on the disk and start again, what was kept is safe",
+    sqlite3.SQLITE_IOERR: "check the disk, then start again",
+    sqlite3.SQLITE_CORRUPT: "restore it from a backup, or move it away to begin an empty one",
+    sqlite3.SQLITE_NOTADB: "restore it from a backup, or move it away to begin an empty one",
+    sqlite3.SQLITE_BUSY: "another program holds it, stop that one",
+}
+
+
+class Database:
+    """A connection for several threads, one at a time. WAL, synced at every commit, zeroing what it deletes.
+
+    schema: statements that make the tables of a new file.
+
+    Raises:
+        StorageError: the file is damaged or cannot be written; here and in every use of `write` and `read`.
+    """
+
+    def __init__(self, path: Path, schema: str, version: int) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        with self._in_one_line():
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            self._sql = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0)
+            try:
+                self._prepare(schema, version)
+            except BaseException:
+                self._sql.close()
+                raise
+
+    def close(self) -> None:
+        """Close the file. Twice is harmless."""
+        with self._lock:
+            self._sql.close()
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: durable when the block is left, undone when it raises."""
+        with self._lock, self._in_one_line():
+            self._sql.execute("BEGIN IMMEDIATE")
+            with self._sql:
+                yield self._sql
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """One look at the file while nobody else in this process writes."""
+        with self._lock, self._in_one_line():
+            yield self._sql
+
+    def shred_log(self) -> None:
+        """Empty the write-ahead log: it holds what was deleted (secure_delete zeroes the main file alone)."""
+        with self._lock, self._in_one_line():
+            busy, _, _ = self._sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise StorageError(
+                f"{self.path}-wal: in use, so what was deleted is still in it; stop its other readers"
+            )
+
+    def _prepare(self, schema: str, version: int) -> None:
+        found = self._sql.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise StorageError(
+                f"{self.path}: damaged ({found.splitlines()[0]}); restore it from a backup, or move it away"
+            )
+        held = self._sql.execute("PRAGMA user_version").fetchone()[0]
+        if held not in (0, version):
+            raise StorageError(
+                f"{self.path}: of version {held}, not {version}; use the release that wrote it"
+            )
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "temp_store=MEMORY"):
+            self._sql.execute(f"PRAGMA {pragma}")
+        if held != version:
+            self._sql.executescript(f"BEGIN; {schema} PRAGMA user_version={version}; COMMIT;")
+
+    @contextmanager
+    def _in_one_line(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code of an extended one
+            advice = _WHAT_NEXT.get(code, "check the file and its directory")
+            raise StorageError(f"{self.path}: {error}; {advice}") from error
+        except PermissionError as error:
+            raise StorageError(f"{self.path}: {error.strerror}; the cloud must own this file") from error

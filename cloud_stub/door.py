@@ -1,0 +1,84 @@
+"""The one way from the vault to plaintext. It never opens before it has written down for whom, and why."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+
+from cloud_stub import access, pieces
+from cloud_stub.database import Database
+from cloud_stub.errors import NotKept, StorageError
+from cloud_stub.pieces import BEGIN, DATA_KEY, WORDS
+from cloud_stub.wrapping import VaultKey, open_words
+from device.envelope import Begin, EnvelopeError, Header, Opener
+
+
+class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What was heard, what was meant by it, what was answered."""
+
+    heard: str
+    intent: str
+    answer: str
+
+
+class Recording(NamedTuple):
+    """A recording in the clear. pcm: s16le mono 16 kHz, silent where a truncated one has gaps.
+
+    heard, intent, answer: None until there was an answer.
+    """
+
+    header: Header
+    pcm: bytes
+    heard: str | None
+    intent: str | None
+    answer: str | None
+
+
+class _Kept(NamedTuple):
+    utterance: str
+    begin: bytes
+    segments: dict[int, bytes]
+    words: bytes | None
+
+
+class Door:
+    """Opens recordings, one at a time, for a named person or machine with a reason."""
+
+    def __init__(self, database: Database, key: VaultKey) -> None:
+        self._database = database
+        self._key = key
+
+    def open(self, utterance: str, who: str, why: str, now: datetime) -> Recording:
+        """Write down who opens it and why, durably; then open it.
+
+        Raises:
+            ValueError: nobody, or no reason, is named.
+            NotKept: there is no such utterance, or it was forgotten.
+            StorageError: the row cannot be written (then nothing is opened), or what is kept was altered.
+        """
+        if not who.strip() or not why.strip():
+            raise ValueError(f"door to {utterance}: nobody or no reason named; say who opens it and why")
+        with self._database.write() as sql:
+            wrapped = pieces.get(sql, utterance, DATA_KEY)
+            begin = pieces.get(sql, utterance, BEGIN)
+            if wrapped is None or begin is None:
+                raise NotKept(f"utterance {utterance}: not kept; choose one that is listed")
+            access.append(sql, "open", utterance, (who, why, now))
+            kept = _Kept(utterance, begin, pieces.segments(sql, utterance), pieces.get(sql, utterance, WORDS))
+        try:
+            return self._opened(kept, self._key.unwrap(wrapped))
+        except (EnvelopeError, msgspec.MsgspecError) as error:
+            raise StorageError(f"utterance {utterance}: altered; restore the vault from a backup") from error
+
+    def _opened(self, kept: _Kept, data_key: bytes) -> Recording:
+        begin = Begin.parse(kept.begin)
+        opener = Opener(begin, data_key)
+        pcm, expected = bytearray(), 0
+        for segment in map(opener.segment, kept.segments.values()):
+            pcm.extend(bytes((segment.index - expected) * begin.header.segment_samples * 2))
+            pcm.extend(segment.pcm)
+            expected = segment.index + 1
+        if kept.words is None:
+            return Recording(begin.header, bytes(pcm), None, None, None)
+        words = msgspec.json.decode(open_words(data_key, kept.utterance, kept.words), type=Words)
+        return Recording(begin.header, bytes(pcm), words.heard, words.intent, words.answer)

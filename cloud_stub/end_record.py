@@ -1,0 +1,20 @@
+"""What an end promises, read before all segments are here. It never says that they are: `Begin.end` does."""
+
+from cryptography.exceptions import InvalidSignature
+
+from device.envelope import Begin, EnvelopeError
+from device.envelope.layout import END_DOMAIN, Cursor, EndRecord, from_json
+
+
+def segments_promised(begin: Begin, payload: bytes) -> int:
+    """How many segments the utterance has, by the signed word of its device. Raises EnvelopeError."""
+    cursor = Cursor(payload, "end")
+    record_bytes = cursor.json()
+    record = from_json(record_bytes, EndRecord, "end")
+    try:
+        begin.signer.verify(cursor.rest(), END_DOMAIN + record_bytes)
+    except InvalidSignature as error:
+        raise EnvelopeError("end: bad signature; drop the message") from error
+    if (record.utterance, record.header_hash) != (begin.header.utterance, begin.header_hash.hex()):
+        raise EnvelopeError("end: of another utterance; drop the message")
+    return record.segments

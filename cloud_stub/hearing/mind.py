@@ -1,0 +1,103 @@
+"""The mind of the cloud stub: one utterance in, one answer out.
+
+It keeps nothing of what it heard, and opens no connection.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from cloud_stub.hearing.answers import Action, reply
+from cloud_stub.hearing.artists import NAMES, Catalogue, read_artists
+from cloud_stub.hearing.ears import Ears
+from cloud_stub.hearing.intents import NONE, Sentences
+from cloud_stub.hearing.jsgf import write_grammar
+from cloud_stub.hearing.lexicon import Lexicon
+from cloud_stub.hearing.voice import find_voice, say
+
+_LOG = logging.getLogger(__name__)
+
+
+class Answer(NamedTuple):
+    """What was heard, what it meant, and what is said and done about it."""
+
+    heard: str
+    """The words, lower case; "" when there were none."""
+    intent: str
+    """An intent of intents.yaml, or `none`."""
+    slots: dict[str, str]
+    """What filled the sentence. `artist` is what was said, `artist_link` the musician it was linked to."""
+    text: str
+    actions: list[Action]
+    pcm: bytes
+    """The spoken answer, s16le mono 16 kHz, at most 10 s; b"" without a voice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an operator may choose about hearing."""
+
+    artists: Path = NAMES
+    """The catalogue of musicians."""
+    voice: bool = True
+    """Speak answers, where espeak-ng is installed."""
+
+
+class Mind:
+    """Ears, sentences, musicians and a voice. Any thread may ask; one is answered at a time."""
+
+    def __init__(
+        self,
+        ears: Ears,
+        sentences: Sentences,
+        musicians: Catalogue,
+        program: str | None,
+        now: Callable[[], datetime],
+    ) -> None:
+        """`program` speaks (see voice.say), None for no voice."""
+        self._ears = ears
+        self._sentences = sentences
+        self._musicians = musicians
+        self._program = program
+        self._now = now
+        self._one = threading.Lock()
+
+    def answer(self, pcm: bytes) -> Answer:
+        """Answer one complete utterance (s16le mono 16 kHz)."""
+        with self._one:
+            heard = self._ears.hear(pcm)
+            intent, slots = self._sentences.understand(heard)
+        link = self._musicians.link(slots.get("artist", ""))
+        if link:
+            slots = {**slots, "artist_link": link.name}
+        text, actions = reply(heard, intent, slots, self._now())
+        return Answer(heard, intent, slots, text, actions, say(text, self._program))
+
+
+def local_now() -> datetime:
+    """The time of day where the cloud stub runs."""
+    return datetime.now().astimezone()
+
+
+def open_mind(settings: Settings | None = None, now: Callable[[], datetime] = local_now) -> Mind:
+    """Load the models (about a second, 140 MB).
+
+    Raises:
+        ConfigError: the catalogue of musicians cannot be read.
+    """
+    settings = settings or Settings()
+    lexicon, sentences = Lexicon(), Sentences()
+    musicians = Catalogue(read_artists(settings.artists), lexicon)
+    grammar = write_grammar(sentences.templates, lexicon.__contains__, {"artist": musicians.spoken})
+    if grammar.left_out:
+        _LOG.info(
+            "%d sentences and names cannot be listened for: %s", len(grammar.left_out), grammar.left_out
+        )
+    ears = Ears(grammar.text, lexicon, lambda text: sentences.understand(text).intent != NONE)
+    return Mind(ears, sentences, musicians, find_voice() if settings.voice else None, now)

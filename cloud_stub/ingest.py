@@ -1,0 +1,231 @@
+"""From messages to verified, deduplicated, complete utterances. Nothing the network sends makes it raise.
+
+Order, repetition and the DUP flag mean nothing: a message is what its bytes prove it to be. Every segment is
+opened when it arrives, so that nothing false is kept, and the sound is thrown away at once.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from cloud_stub.acks import Acks, Outgoing, Whose, gaps
+from cloud_stub.config import IngestSection
+from cloud_stub.end_record import segments_promised
+from cloud_stub.errors import NotKept
+from cloud_stub.keys import Keys
+from cloud_stub.pen import Pen, Waiting
+from cloud_stub.pieces import Put
+from cloud_stub.vault import Vault
+from device.envelope import Begin, EnvelopeError, Opener, topics
+from device.envelope.layout import JSON_MAX_BYTES, SIGNATURE_BYTES, segment_bytes
+
+CEILING_S = 30 + 2
+"""The longest utterance, and its padding."""
+
+LARGEST = {
+    "begin": JSON_MAX_BYTES + 32_768,
+    "segment": segment_bytes(6400),
+    "end": 4 + JSON_MAX_BYTES + SIGNATURE_BYTES,
+    "status": 4096,
+    "checkpoint": JSON_MAX_BYTES,
+}
+SECURITY = frozenset({"altered", "foreign_device", "segment", "end", "begin", "end_mismatch"})
+"""The reasons of refusal that no honest device gives."""
+
+
+class UnderWay(NamedTuple):
+    """What it takes to check more of an utterance. promised: how many segments, once its end came."""
+
+    begin: Begin
+    opener: Opener
+    promised: int | None
+
+
+class Refused(Exception):  # noqa: N818 (it says what happened; never leaves this module)
+    """A message is not taken. Its argument is the reason."""
+
+
+class Ingest:
+    """Takes every message of every device; not thread-safe.
+
+    completed: called with an utterance's id once it is durable, before its acknowledgement is handed out.
+    `taken` and `refused` count messages by kind and by reason.
+    """
+
+    def __init__(
+        self,
+        vault: Vault,
+        keys: Keys,
+        settings: IngestSection,
+        completed: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.taken: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
+        self._vault = vault
+        self._keys = keys
+        self._settings = settings
+        self._completed = completed
+        self._acks = Acks(keys.signer)
+        self._pen = Pen()
+        self._under_way: dict[str, UnderWay] = {}
+
+    @property
+    def security_events(self) -> int:
+        """How many messages were refused that no honest device sends."""
+        return sum(self.refused[reason] for reason in SECURITY)
+
+    def take(self, topic: str, payload: bytes, now: datetime) -> list[Outgoing]:
+        """Take one message as the broker delivered it; return what is to be published.
+
+        Raises:
+            StorageError: the vault cannot be written. Nothing was acknowledged; the device will send again.
+        """
+        parsed = topics.parse(topic)
+        try:
+            if parsed is None or parsed.kind not in LARGEST or parsed.device is None:
+                raise Refused("topic")  # noqa: TRY301 (one way to refuse)
+            if len(payload) > LARGEST[parsed.kind]:
+                raise Refused("too_large")  # noqa: TRY301
+            if parsed.utterance is None:
+                self.taken[parsed.kind] += 1
+                return []
+            return self._take_part(parsed.kind, Whose(parsed.device, parsed.utterance), payload, now)
+        except Refused as refusal:
+            self.refused[str(refusal)] += 1
+        except NotKept:  # forgotten by another thread since we looked
+            self.taken["after_forgotten"] += 1
+        return []
+
+    def expire(self, now: datetime) -> list[Outgoing]:
+        """Mark what had no news for too long as truncated, and ask its device for the rest.
+
+        A truncated one that is not to be saved is shredded after a while.
+        """
+        before = now - timedelta(seconds=self._settings.truncated_after_s)
+        self.refused += Counter(begin_never_came=self._pen.expire(before))
+        for utterance in self._vault.unsaved_truncated(
+            now - timedelta(seconds=self._settings.unsaved_kept_s)
+        ):
+            self._vault.forget(utterance, "machine", "cut short, and not to be saved", now)
+        late = [Whose(held.device, held.utterance) for held in self._vault.mark_truncated(before)]
+        questions = [self._missing(whose) for whose in late]
+        for whose in late:
+            self._under_way.pop(whose.utterance, None)
+        return questions
+
+    def _take_part(self, kind: str, whose: Whose, payload: bytes, now: datetime) -> list[Outgoing]:
+        held = self._vault.whose(whose.utterance)
+        if held is not None and held[0] != whose.device:
+            raise Refused("foreign_device")
+        if held is not None and held[1] == "forgotten":
+            self.taken["after_forgotten"] += 1
+            return [self._acks.complete(whose)] if kind == "end" else []
+        if kind == "begin":
+            return self._take_begin(whose, payload, now, known=held is not None)
+        if held is None:
+            return self._wait(Waiting(kind, payload), whose, now)
+        if kind == "segment":
+            return self._take_segment(whose, payload, now)
+        return self._take_end(whose, payload, now, done=held[1] == "complete")
+
+    def _wait(self, message: Waiting, whose: Whose, now: datetime) -> list[Outgoing]:
+        if not self._pen.add(whose, message, now):
+            raise Refused("pen_full")
+        self.taken["waiting"] += 1
+        return [self._acks.missing(whose, [], begin=True)] if message.kind == "end" else []
+
+    def _take_begin(self, whose: Whose, payload: bytes, now: datetime, *, known: bool) -> list[Outgoing]:
+        if known:
+            self._count("begin", "same" if self._vault.messages(whose.utterance)[0] == payload else "other")
+            return []
+        try:
+            begin = Begin.parse(payload)
+        except EnvelopeError as error:
+            raise Refused("begin") from error
+        if (begin.header.device, begin.header.utterance) != whose:
+            raise Refused("foreign_device")
+        if self._vault.count_arriving(whose.device) >= self._settings.arriving_per_device:
+            raise Refused("too_many_arriving")
+        data_key, opener = self._unwrap(begin, now)
+        self._vault.put_begin(begin, payload, data_key, now)
+        self._under_way[whose.utterance] = UnderWay(begin, opener, None)
+        self._count("begin", "new")
+        return [each for message in self._pen.release(whose) for each in self._replay(message, whose, now)]
+
+    def _unwrap(self, begin: Begin, now: datetime) -> tuple[bytes, Opener]:
+        ours = (self._keys.reader(reader.id, now) for reader in begin.header.readers)
+        key = next((key for key in ours if key is not None), None)
+        if key is None:
+            raise Refused("no_reader")
+        try:
+            data_key = begin.data_key(key)
+            return data_key, Opener(begin, data_key)
+        except EnvelopeError as error:
+            raise Refused("begin") from error
+
+    def _replay(self, message: Waiting, whose: Whose, now: datetime) -> list[Outgoing]:
+        try:
+            return self._take_part(message.kind, whose, message.payload, now)
+        except Refused as refusal:
+            self.refused[str(refusal)] += 1
+            return []
+
+    def _take_segment(self, whose: Whose, payload: bytes, now: datetime) -> list[Outgoing]:
+        begin, opener, promised = self._look_up(whose.utterance)
+        try:
+            index = opener.segment(payload).index
+        except EnvelopeError as error:
+            raise Refused("segment") from error
+        if index * begin.header.segment_samples >= CEILING_S * begin.header.rate:
+            raise Refused("too_long")
+        put = self._vault.put_segment(whose.utterance, index, payload, now)
+        self._count("segment", put)
+        return self._settle(whose, now) if put == "new" and promised is not None else []
+
+    def _take_end(self, whose: Whose, payload: bytes, now: datetime, *, done: bool) -> list[Outgoing]:
+        under_way = self._look_up(whose.utterance)
+        try:
+            promised = segments_promised(under_way.begin, payload)
+        except EnvelopeError as error:
+            raise Refused("end") from error
+        self._count("end", self._vault.put_end(whose.utterance, payload, now))
+        if done:
+            return [self._acks.complete(whose)]
+        self._under_way[whose.utterance] = under_way._replace(promised=promised)
+        return self._settle(whose, now) or [self._missing(whose)]
+
+    def _settle(self, whose: Whose, now: datetime) -> list[Outgoing]:
+        """Complete the utterance if everything its end promises is here."""
+        begin, _, promised = self._look_up(whose.utterance)
+        _, segments, end = self._vault.messages(whose.utterance)
+        if end is None or promised is None or len(segments) < promised:
+            return []
+        try:
+            begin.end(end, list(segments.values()))
+        except EnvelopeError as error:
+            raise Refused("end_mismatch") from error
+        self._vault.complete(whose.utterance, now)
+        self._under_way.pop(whose.utterance, None)
+        self._completed(whose.utterance)
+        return [self._acks.complete(whose)]
+
+    def _count(self, kind: str, put: Put) -> None:
+        if put == "other":
+            raise Refused("altered")
+        self.taken[kind if put == "new" else "duplicate"] += 1
+
+    def _look_up(self, utterance: str) -> UnderWay:
+        if utterance not in self._under_way:
+            begin, opener = self._vault.opener(utterance)
+            end = self._vault.messages(utterance)[2]
+            self._under_way[utterance] = UnderWay(
+                begin, opener, segments_promised(begin, end) if end else None
+            )
+        return self._under_way[utterance]
+
+    def _missing(self, whose: Whose) -> Outgoing:
+        promised = self._look_up(whose.utterance).promised
+        segments = self._vault.messages(whose.utterance)[1]
+        count = max(segments, default=-1) + 1 if promised is None else promised
+        return self._acks.missing(whose, gaps(segments, count), end=promised is None)

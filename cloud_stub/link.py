@@ -1,0 +1,110 @@
+"""The cloud's connection to the broker: it stays, comes back for ever, and speaks MQTT 5 or 3.1.1. No policy."""
+
+import itertools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from cloud_stub.config import BrokerSection
+from device.envelope.topics import UP_FILTER
+
+CLIENT_ID = "overheard-cloud"
+SESSION_S = 7 * 86_400
+KEEPALIVE_S = 20
+
+
+class Link:
+    """Carries messages both ways under one persistent session.
+
+    arrived: called with topic and payload, in paho's thread. came_up: called at every connect, to publish what
+    must stand at the broker. sent: called when the broker has confirmed a publish.
+    """
+
+    def __init__(
+        self,
+        settings: BrokerSection,
+        address: tuple[str, int],
+        arrived: Callable[[str, bytes], None],
+        came_up: Callable[[], None],
+        sent: Callable[[], None],
+    ) -> None:
+        self.up = threading.Event()
+        self._settings = settings
+        self._address = address
+        self._arrived = arrived
+        self._came_up = came_up
+        self._sent = sent
+        self._stopping = False
+        self._turn = threading.Event()
+        self._client: paho.Client | None = None
+        self._thread = threading.Thread(target=self._stay_connected, name="link", daemon=True)
+
+    def start(self) -> None:
+        """Begin to connect, and to connect again for ever."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Disconnect and end the threads. The broker keeps the session."""
+        self._stopping = True
+        self._turn.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout=10.0)
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
+        """Publish with QoS 1, now or once connected; False when there is no link to hand it to."""
+        client = self._client
+        if client is None:
+            return False
+        return client.publish(topic, payload, qos=1, retain=retain).rc in (
+            paho.MQTT_ERR_SUCCESS,
+            paho.MQTT_ERR_NO_CONN,  # kept by paho until it is connected
+        )
+
+    def _stay_connected(self) -> None:
+        """One paho client for each protocol tried; paho itself comes back with a bounded back-off."""
+        for protocol in itertools.cycle((MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311)):
+            self._turn.clear()
+            client = self._client = self._make_client(protocol)
+            client.loop_start()
+            if not self._stopping:
+                self._turn.wait()
+            self.up.clear()
+            client.disconnect()
+            client.loop_stop()
+            if self._stopping:
+                return
+
+    def _make_client(self, protocol: MQTTProtocolVersion) -> paho.Client:
+        five = protocol == MQTTProtocolVersion.MQTTv5
+        clean = None if five else False
+        client = paho.Client(CallbackAPIVersion.VERSION2, CLIENT_ID, clean, protocol=protocol)
+        low, high = self._settings.backoff_min_s, self._settings.backoff_max_s
+        client.reconnect_delay_set(low, high)  # type: ignore[arg-type]  # any number of seconds will do
+        client.max_inflight_messages_set(100)
+        client.on_connect = self._on_connect
+        client.on_disconnect = lambda *_: self.up.clear()
+        client.on_subscribe = lambda *_: self.up.set()
+        client.on_message = lambda _client, _userdata, message: self._arrived(message.topic, message.payload)
+        client.on_publish = lambda *_: self._sent()
+        if five:
+            session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            session.SessionExpiryInterval = SESSION_S
+            client.connect_async(*self._address, KEEPALIVE_S, clean_start=False, properties=session)
+        else:
+            client.connect_async(*self._address, KEEPALIVE_S)
+        return client
+
+    def _on_connect(
+        self, client: paho.Client, _userdata: Any, _flags: Any, reason: ReasonCode, _p: Any
+    ) -> None:
+        if not reason.is_failure:
+            client.subscribe(UP_FILTER, qos=1)
+            self._came_up()
+        elif reason == "Unsupported protocol version":
+            self._turn.set()  # the other way; any other refusal may pass, and paho asks again

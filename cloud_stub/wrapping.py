@@ -1,0 +1,66 @@
+"""Data keys at rest, wrapped under the vault's own key. It never writes a data key down."""
+
+import os
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
+
+from cloud_stub.errors import KeyFileError, StorageError
+from cloud_stub.private_files import keep
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+WORDS_DOMAIN = b"overheard/v1/words\0"
+
+
+class VaultKey:
+    """The 32-byte key in `path` (0600, made on first use) that wraps every data key (RFC 3394, AES-256).
+
+    Raises:
+        KeyFileError: the file is damaged, or readable by others.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._key = keep(path, lambda: os.urandom(KEY_BYTES))
+        if len(self._key) != KEY_BYTES:
+            raise KeyFileError(f"{path}: not a vault key; restore it, without it no recording can be opened")
+        self._path = path
+
+    def wrap(self, data_key: bytes) -> bytes:
+        """40 bytes for 32."""
+        return aes_key_wrap(self._key, data_key)
+
+    def unwrap(self, wrapped: bytes) -> bytes:
+        """What `wrap` was given. Raises KeyFileError when another vault key wrapped it."""
+        try:
+            return aes_key_unwrap(self._key, wrapped)
+        except InvalidUnwrap as error:
+            raise KeyFileError(
+                f"{self._path}: not the key of this vault; restore the one it was made with"
+            ) from error
+
+
+def seal_words(data_key: bytes, utterance: str, words: bytes, nonce: bytes) -> bytes:
+    """Words of an utterance sealed under its own data key, so that they go when it goes: nonce | ciphertext.
+
+    nonce: 12 random bytes.
+    """
+    return nonce + _words_cipher(data_key, utterance).encrypt(nonce, words, utterance.encode())
+
+
+def open_words(data_key: bytes, utterance: str, sealed: bytes) -> bytes:
+    """What `seal_words` sealed. Raises StorageError when it was altered."""
+    cipher = _words_cipher(data_key, utterance)
+    try:
+        return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], utterance.encode())
+    except InvalidTag as error:
+        raise StorageError(f"words of {utterance}: altered; restore the vault from a backup") from error
+
+
+def _words_cipher(data_key: bytes, utterance: str) -> ChaCha20Poly1305:
+    info = WORDS_DOMAIN + utterance.encode()
+    return ChaCha20Poly1305(HKDFExpand(hashes.SHA256(), KEY_BYTES, info).derive(data_key))

@@ -1,0 +1,118 @@
+"""One turn of the conversation: what is being captured, what was asked, and what is awaited.
+
+It does what the table in `session` decided; it decides nothing about phases itself.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
+from device.capture import Capture, Recorder
+from device.envelope import Trigger
+from device.orders import Answer
+from device.outbox import Outbox
+from device.session import Event
+from device.trust import Trust
+from device.voice import Voice
+from device.witness import Tell
+from hardware.board import Frame
+
+
+class Surroundings(NamedTuple):
+    """What a turn writes to: the ledger, the loudspeaker, whoever watches."""
+
+    outbox: Outbox
+    voice: Voice
+    tell: Tell
+
+
+class Turn:
+    """From a trigger to the answer. `earcon`: chime before a capture, which then begins when the chime is
+    over.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        trust: Trust,
+        around: Surroundings,
+        now: Callable[[], datetime],
+        earcon: bool,
+    ) -> None:
+        self._recorder = recorder
+        self._trust = trust
+        self._outbox, self._voice, self._tell = around
+        self._now = now
+        self._earcon = earcon
+        self._capture: Capture | None = None
+        self._answer: Answer | None = None
+        self.asked: str | None = None
+
+    @property
+    def capturing_since(self) -> int | None:
+        """The first sample that is kept, or None when nothing is being captured."""
+        return self._capture.first_sample if self._capture is not None else None
+
+    def begin(self, trigger: Trigger, now: int) -> bool:
+        """Begin a capture at `now`; return False, with a row in the ledger, if there is nobody to seal it
+        for.
+        """
+        keys = self._trust.at(self._now())
+        if keys is None:
+            self._outbox.note("refused", first_sample=now, cause="no_key")
+            self._tell("refused", why="no_key")
+            self._voice.chirp("error")
+            return False
+        self._voice.hush()
+        first = now + (self._voice.chirp("wake") if self._earcon else 0)
+        self._capture = self._recorder.start(trigger, first, keys)
+        name = self._capture.name
+        self._tell("trigger", trigger=trigger.kind, word=trigger.word, score=trigger.score, id=name)
+        return True
+
+    def hear(self, frame: Frame) -> Event | None:
+        """Give a frame to the capture, if there is one; return the event that ends it."""
+        return self._capture.hear(frame) if self._capture is not None else None
+
+    def release(self, now: int) -> None:
+        """What was captured may leave."""
+        if self._capture is not None:
+            self._capture.release(now)
+
+    def end(self, reason: str, now: int) -> None:
+        """Seal the rest, and send it."""
+        capture, self._capture = self._capture, None
+        if capture is not None:
+            capture.end(reason, self._outbox.checkpoint(), now)
+            self.asked = capture.name
+            readers = [reader.name for reader in capture.header.readers]
+            self._tell("utterance", **_span(capture), id=capture.name, reason=reason, readers=readers)
+
+    def drop(self, event: Event) -> None:
+        """Forget what was captured; nothing of it has left."""
+        capture, self._capture = self._capture, None
+        if capture is not None:
+            capture.drop()
+            kind = "rejected_wake" if event is Event.REJECTED else "dropped"
+            self._outbox.note(
+                kind, utterance=capture.name, cause=event.value.replace(" ", "_"), **_span(capture)
+            )
+            self._tell("refused", why=kind, **_span(capture))
+
+    def answers(self, answer: Answer) -> bool:
+        """Keep `answer` to be played, if it is to what was asked last; say whether it is."""
+        if answer.utterance != self.asked:
+            return False
+        self._answer = answer
+        return True
+
+    def play(self, now: int) -> None:
+        """Play the answer that was kept."""
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            self._voice.answer(answer, now)
+            self._tell("answer", id=answer.utterance, text=answer.text, intent=answer.intent)
+
+
+def _span(capture: Capture) -> dict[str, int]:
+    return {"first_sample": capture.first_sample, "samples": capture.samples}

@@ -1,0 +1,32 @@
+"""One simulated run from the command line: play it, show it, judge it, write the report."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from lab.evidence import Evidence
+from lab.report import write_report
+from lab.scenario import read
+from lab.show import Show, summary, tables
+from lab.simulate import simulate
+from lab.verdicts import judge
+
+
+def run(path: Path, directory: Path, *, realtime: bool, broker_kind: str) -> int:
+    """Run the scenario at `path`; return 0 if every expectation holds, else 1.
+
+    Raises:
+        LabError and the errors of what it runs: something cannot be used.
+    """
+    console = Console()
+    scenario = read(path)
+    console.print(f"[bold]{scenario.title}[/]", highlight=False)
+    show = Show(console)
+    outcome = simulate(scenario, directory, realtime=realtime, broker_kind=broker_kind, watch=show)
+    show.flush()
+    verdicts = judge(outcome)
+    evidence = Evidence(outcome)
+    tables(console, evidence, verdicts)
+    report = write_report(directory, scenario.title, verdicts, summary(evidence))
+    console.print(f"report: {report}", highlight=False, soft_wrap=True)
+    return 0 if all(verdict.passed for verdict in verdicts) else 1

@@ -1,0 +1,230 @@
+"""Write the test vectors of the wire format from tests/vectors/inputs.json, or --check that they are as made.
+
+Deterministic: keys, data keys and HPKE's random results (the wraps) are recorded inputs. The files it writes
+are for strangers: no vector needs our code. Run from a checkout: python scripts/make_vectors.py --check
+"""
+
+import argparse
+import hashlib
+import json
+import struct
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import vector_attacks  # noqa: E402
+
+from device.envelope import (  # noqa: E402
+    Consent,
+    Header,
+    NamedReader,
+    ReaderKey,
+    Sealer,
+    Trigger,
+    device_id,
+    downlink,
+    seal_once,
+    wrap,
+)
+from device.envelope.layout import SegmentKeys, header_hash, to_base64  # noqa: E402
+
+VECTORS = ROOT / "tests" / "vectors"
+INPUTS = VECTORS / "inputs.json"
+Json = dict[str, Any]
+
+
+class Device(NamedTuple):
+    """A device's own keys."""
+
+    signing: Ed25519PrivateKey
+    reply: ReaderKey
+
+    @property
+    def public(self) -> bytes:
+        return self.signing.public_key().public_bytes_raw()
+
+    @property
+    def id(self) -> str:
+        return device_id(self.public, self.reply.public)
+
+
+def pcm(samples: int) -> bytes:
+    """Sample n is (7919 n mod 65536) - 32768."""
+    return b"".join(struct.pack("<h", 7919 * n % 65536 - 32768) for n in range(samples))
+
+
+def devices(inputs: Json) -> dict[str, Device]:
+    return {
+        name: Device(
+            Ed25519PrivateKey.from_private_bytes(bytes.fromhex(each["sign_seed"])), key(each["reply"])
+        )
+        for name, each in inputs["devices"].items()
+    }
+
+
+def key(text: str) -> ReaderKey:
+    return ReaderKey.from_bytes(text.encode())
+
+
+def header_of(case: Json, inputs: Json) -> bytes:
+    device = devices(inputs)[case["device"]]
+    readers = [(key(inputs["readers"][name]).public, name) for name in case["readers"]]
+    return Header(
+        device=device.id,
+        boot="5f0c3a1e",
+        utterance=case["utterance"],
+        trigger=Trigger(**case["trigger"]),
+        first_sample=case["first_sample"],
+        utc="2026-01-31T12:00:00.250Z",
+        segment_samples=case["segment_samples"],
+        consent=Consent(save=True, review=False),
+        ledger_index=case["ledger_index"],
+        readers=tuple(NamedReader(public.id, public.suite, name) for public, name in readers),  # type: ignore[arg-type]
+        signer=to_base64(device.public),
+        reply=device.reply.public.encode(),
+    ).to_bytes()
+
+
+def seal(case: Json, inputs: Json) -> Json:
+    """One positive vector: everything an implementation computes on its way."""
+    device = devices(inputs)[case["device"]]
+    header = header_of(case, inputs)
+    data_key, wraps = bytes.fromhex(case["data_key"]), [bytes.fromhex(each) for each in case["wraps"]]
+    sealer = Sealer(header, data_key, wraps, device.signing)
+    sound, step = pcm(case["samples"]), 2 * case["segment_samples"]
+    parts = [sound[at : at + step] for at in range(0, len(sound), step)] or [b""]
+    begin = sealer.begin()
+    segments = [sealer.segment(part) for part in parts[:-1]] + [sealer.last(parts[-1])]
+    digest = header_hash(begin[:-96])
+    keys = SegmentKeys.derive(data_key, digest)
+    return {
+        "name": case["name"],
+        "about": case["about"],
+        "reader_private_keys": [inputs["readers"][name] for name in case["readers"]],
+        "header": header.decode(),
+        "header_sha256": hashlib.sha256(header).hexdigest(),
+        "wraps": case["wraps"],
+        "header_hash": digest.hex(),
+        "data_key": data_key.hex(),
+        "segment_key": keys.key.hex(),
+        "base_nonce": keys.base_nonce.hex(),
+        "commitment": keys.commitment.hex(),
+        "pcm": sound.hex(),
+        "begin": begin.hex(),
+        "segments": [each.hex() for each in segments],
+        "end": sealer.end(case["reason"], case["checkpoint"]).hex(),
+    }
+
+
+def identities(inputs: Json) -> Json:
+    """What keys are called."""
+    return {
+        "readers": [
+            {"private": text, "public": key(text).public.encode(), "id": key(text).public.id}
+            for text in inputs["readers"].values()
+        ],
+        "devices": [
+            {
+                "sign_seed": inputs["devices"][name]["sign_seed"],
+                "signer": to_base64(device.public),
+                "reply": device.reply.public.encode(),
+                "reply_private": inputs["devices"][name]["reply"],
+                "id": device.id,
+            }
+            for name, device in devices(inputs).items()
+        ],
+    }
+
+
+def downlinks(inputs: Json) -> Json:
+    """Signed messages to the first device."""
+    device = devices(inputs)["kitchen"]
+    signer = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(inputs["downlink"]["sign_seed"]))
+    sealed = bytes.fromhex(inputs["downlink"]["sealed_response"])
+    messages = []
+    for each in inputs["downlink"]["messages"]:
+        attachment = sealed if each["kind"] == "response" else b""
+        body = {**each["body"], "device": device.id}
+        message = downlink.sign(each["kind"], body, signer, attachment)
+        messages.append(
+            {"kind": each["kind"], "body": body, "message": message.hex(), "attachment": attachment.hex()}
+        )
+    return {
+        "signer": to_base64(signer.public_key().public_bytes_raw()),
+        "reply_private": inputs["devices"]["kitchen"]["reply"],
+        "answer": answer(inputs).hex(),
+        "messages": messages,
+    }
+
+
+def answer(inputs: Json) -> bytes:
+    """The plaintext of the sealed response: be32 length, JSON, PCM."""
+    said: bytes = inputs["downlink"]["answer"].encode()
+    return len(said).to_bytes(4, "big") + said + pcm(4)
+
+
+def record(inputs: Json) -> None:
+    """Fill in what HPKE draws, where it is missing."""
+    for case in inputs["cases"] + inputs["hostile_cases"]:
+        keys = [bytes.fromhex(each) for each in case.get("data_keys", [case["data_key"]] * 9)]
+        readers = [key(inputs["readers"][name]).public for name in case["readers"]]
+        if len(case["wraps"]) != len(readers):
+            header = header_of(case, inputs)
+            drawn = [wrap(data_key, readers, header) for data_key, _ in zip(keys, readers, strict=False)]
+            case["wraps"] = [wraps[place].hex() for place, wraps in enumerate(drawn)]
+    if not inputs["downlink"]["sealed_response"]:
+        reply = devices(inputs)["kitchen"].reply.public
+        body = next(each["body"] for each in inputs["downlink"]["messages"] if each["kind"] == "response")
+        context = b"overheard/v1/response\0" + body["utterance"].encode()
+        sealed = seal_once(answer(inputs), reply, context)
+        inputs["downlink"]["sealed_response"] = sealed.hex()
+    INPUTS.write_text(text_of(inputs))
+
+
+def text_of(value: object) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+
+
+def outputs(inputs: Json) -> dict[str, str]:
+    """Every file there must be, and its text."""
+    cases = {case["name"]: seal(case, inputs) for case in inputs["cases"]}
+    hostile = {case["name"]: seal(case, inputs) for case in inputs["hostile_cases"]}
+    signing = {name: device.signing for name, device in devices(inputs).items()}
+    refused = vector_attacks.all_of(cases, hostile, signing, list(inputs["readers"].values()))
+    files: dict[str, object] = {f"{name}.json": case for name, case in cases.items()}
+    files |= {"refused.json": refused, "keys.json": identities(inputs), "downlink.json": downlinks(inputs)}
+    return {name: text_of(content) for name, content in files.items()}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--check", action="store_true", help="compare with the files, write nothing")
+    mode.add_argument("--record", action="store_true", help="draw missing wraps into inputs.json first")
+    chosen = parser.parse_args()
+    inputs = json.loads(INPUTS.read_text())
+    if chosen.record:
+        record(inputs)
+    stale = [name for name, text in outputs(inputs).items() if not _same(VECTORS / name, text)]
+    if chosen.check:
+        print(
+            "\n".join(f"{name}: differs; run scripts/make_vectors.py" for name in stale) or "vectors: as made"
+        )
+        return 1 if stale else 0
+    for name, text in outputs(inputs).items():
+        (VECTORS / name).write_text(text)
+    print(f"vectors: {len(stale)} files changed")
+    return 0
+
+
+def _same(path: Path, text: str) -> bool:
+    return path.exists() and path.read_text() == text
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

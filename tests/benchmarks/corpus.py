@@ -1,0 +1,92 @@
+"""Recall and false wakes on a folder: `python tests/benchmarks/corpus.py PATH [WORD [THRESHOLD ...]]`.
+
+PATH holds manifest.csv with the columns file, label, group and duration_s; a row labelled WORD (alexa) holds
+the word once, every other row does not. Each file is heard by a fresh detector, as `overheard-lab hear` does.
+
+In the development set the recordings without the word were chosen hard, many because a model had scored them
+high: its false wakes per hour are far above those of a living room, and good for comparing, not for quoting.
+"""
+
+import csv
+import math
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from device.wakeword import find
+from lab.hear import AudioError, hear
+
+Z95 = 1.959964
+
+
+def wilson(successes: int, trials: int) -> tuple[float, float]:
+    """The 95 % interval of a share."""
+    share, z2 = successes / trials, Z95**2
+    middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
+    reach = Z95 / (1 + z2 / trials) * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
+    return max(0.0, middle - reach), min(1.0, middle + reach)
+
+
+def poisson(events: int) -> tuple[float, float]:
+    """The exact (Garwood) 95 % interval of a count's mean."""
+
+    def at_most(count: int, mean: float) -> float:
+        return sum(math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(count + 1))
+
+    low = root(lambda mean: 0.975 - at_most(events - 1, mean), events) if events else 0.0
+    return low, root(lambda mean: 0.025 - at_most(events, mean), events)
+
+
+def root(rising: Callable[[float], float], events: int) -> float:
+    low, high = 1e-9, events + 10 * math.sqrt(events + 1) + 10.0
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (low, middle) if rising(middle) > 0 else (middle, high)
+    return low
+
+
+def main() -> None:
+    folder, word = Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "alexa"
+    with (folder / "manifest.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    broken: list[AudioError] = []
+    for threshold in [float(value) for value in sys.argv[3:]] or [find(word).cutoff]:
+        files = (folder / row["file"] for row in rows)
+        heard = hear(files, [word], broken.append, thresholds={word: threshold})
+        wakes = Counter(wake.file for wake in heard)
+        print(f"\n{word}, threshold {threshold:g}: a development set, no measurement of other speakers")
+        show(rows, folder, word, wakes)
+    for error in broken:
+        print(f"counted as silent: {error}", file=sys.stderr)
+
+
+def show(rows: list[dict[str, str]], folder: Path, word: str, wakes: Counter[str]) -> None:
+    groups: dict[tuple[bool, str], list[dict[str, str]]] = {}
+    for row in rows:
+        groups.setdefault((row["label"] != word, row["group"]), []).append(row)
+    print(f"{'group':22}{'files':>7}{'hours':>8}{'wakes':>7}   {'':8}{'95 % interval':>16}")
+    totals: dict[bool, list[dict[str, str]]] = {False: [], True: []}
+    for (negative, group), members in sorted(groups.items()):
+        line(group, members, wakes, folder, negative)
+        totals[negative] += members
+    for negative, members in totals.items():
+        line("all without it" if negative else "all with the word", members, wakes, folder, negative)
+
+
+def line(name: str, members: list[dict[str, str]], wakes: Counter[str], folder: Path, negative: bool) -> None:
+    hours = sum(float(row["duration_s"]) for row in members) / 3600
+    counts = [wakes[str(folder / row["file"])] for row in members]
+    if negative:
+        low, high = (bound / hours for bound in poisson(sum(counts)))
+        result = f"{sum(counts) / hours:6.2f}/h{low:9.2f} to {high:.2f}/h"
+    else:
+        woken = sum(1 for count in counts if count)
+        low, high = wilson(woken, len(members))
+        result = f"{100 * woken / len(members):6.1f} %{100 * low:9.1f} to {100 * high:.1f} %"
+    print(f"{name:22}{len(members):7}{hours:8.3f}{sum(counts):7}   {result}")
+
+
+if __name__ == "__main__":
+    main()
