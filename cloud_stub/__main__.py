@@ -1,4 +1,4 @@
-"""overheard-cloud: run the other end, or print its keys. It writes to the directory named in its settings alone."""
+"""overheard-cloud: run the other end, or print its keys. It writes to its own directory alone."""
 
 import signal
 import sys
@@ -17,7 +17,7 @@ from cloud_stub.keys import Keys
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="Your settings, laid over the defaults.")]
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
 
 @app.command()
@@ -63,17 +63,15 @@ def _serve(settings: Config, port: int, kind: str) -> None:
 
 
 def main() -> int:
-    """Run the command line; return its exit code, and print one line for what its user can mend."""
+    """Run the command line; return 0, or what the error says: 2 usage, 3 config, 5 key, 6 storage."""
     try:
-        code = app(prog_name="overheard-cloud", standalone_mode=False)
+        app(prog_name="overheard-cloud")
     except CloudError as error:
         typer.echo(f"overheard-cloud: {error}", err=True)
         return error.exit_code
-    except typer.Exit as leave:
-        return leave.exit_code
-    except typer.Abort:
-        return 130
-    return code if isinstance(code, int) else 0
+    except SystemExit as leave:  # typer's own way out, usage errors included
+        return leave.code if isinstance(leave.code, int) else 0
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the cloud has and misses of an utterance, signed. It says `complete` of nothing that is not durable."""
+"""What the cloud has and misses of an utterance, signed. Never `complete` before it is durable."""
 
 from collections.abc import Container
 from typing import Any, NamedTuple

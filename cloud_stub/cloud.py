@@ -5,46 +5,34 @@ It opens no recording but through the vault's door, and says `complete` of nothi
 
 import queue
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
-
-import rfc8785
+from typing import Protocol
 
 from cloud_stub.acks import Outgoing
 from cloud_stub.config import Config
 from cloud_stub.door import Words
+from cloud_stub.end_record import ANSWERED, end_reason
 from cloud_stub.errors import CloudError, NotKept
+from cloud_stub.in_flight import InFlight
 from cloud_stub.ingest import Ingest
 from cloud_stub.keys import Keys
 from cloud_stub.link import Link
+from cloud_stub.response import Mind, sealed_response
 from cloud_stub.vault import Held, Vault
-from device.envelope import Header, ReaderPublic, downlink, seal_once, topics
+from device.envelope import Header, topics
 
 TICK_S = 1.0
-RESPONSE_DOMAIN = b"overheard/v1/response\0"
 
 
-class Answer(Protocol):
-    """What a mind makes of an utterance. pcm: the spoken answer, s16le mono 16 kHz, or empty."""
+class Watch(Protocol):
+    """Sees what the cloud sees, and can't change it."""
 
-    @property
-    def heard(self) -> str: ...
-    @property
-    def intent(self) -> str: ...
-    @property
-    def text(self) -> str: ...
-    @property
-    def actions(self) -> Sequence[Mapping[str, Any]]: ...
-    @property
-    def pcm(self) -> bytes: ...
+    def arrived(self, topic: str, payload: bytes) -> None:
+        """A message came from the broker; nothing of it has been checked."""
 
-
-class Mind(Protocol):
-    """Whoever answers."""
-
-    def answer(self, pcm: bytes) -> Answer:
-        """Answer one complete utterance (s16le mono 16 kHz)."""
+    def heard(self, utterance: str, words: Words) -> None:
+        """An utterance was heard and is being answered."""
 
 
 def utc_now() -> datetime:
@@ -53,9 +41,10 @@ def utc_now() -> datetime:
 
 
 class Cloud:
-    """One cloud at one broker. `settled` is set whenever nothing is in flight: see `pending`.
+    """One cloud at one broker. Wait on `settled` for nothing to be in flight.
 
-    address: of the broker. mind: None opens the one of `cloud_stub.hearing`. clock: UTC.
+    address: of the broker. mind: None opens the one of `cloud_stub.hearing`. clock: UTC. watch: a
+    laboratory's eyes, called in the cloud's threads.
 
     Raises:
         KeyFileError, StorageError: as `Keys` and `Vault` do.
@@ -67,23 +56,22 @@ class Cloud:
         address: tuple[str, int],
         mind: Mind | None = None,
         clock: Callable[[], datetime] = utc_now,
+        watch: Watch | None = None,
     ) -> None:
         self.keys = Keys(config.storage.keys, config.keys)
         self.vault = Vault(config.storage.vault)
         self.ingest = Ingest(self.vault, self.keys, config.ingest, self._enqueue)
-        self.settled = threading.Event()
-        self.settled.set()
         self.failure: CloudError | None = None
         self.over = threading.Event()
         self._within = timedelta(seconds=config.answer.within_s)
         self._mind = mind
+        self._watch = watch
         self._clock = clock
         self._note = ""
-        self._pending = 0
-        self._count = threading.Lock()
+        self._in_flight = InFlight()
         self._taking = threading.Lock()
         self._jobs: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._link = Link(config.broker, address, self._take, self._came_up, self._done)
+        self._link = Link(config.broker, address, self._take, self._came_up, self._in_flight.done)
         self._threads = [
             threading.Thread(target=self._guard, args=(work,), name=name, daemon=True)
             for name, work in (("answers", self._answer_all), ("ticks", self._tick_on))
@@ -91,8 +79,13 @@ class Cloud:
 
     @property
     def pending(self) -> int:
-        """How many complete utterances wait for their answer, plus publishes the broker has not confirmed."""
-        return self._pending
+        """Complete utterances that wait for their answer, plus publishes the broker has not confirmed."""
+        return self._in_flight.count
+
+    @property
+    def settled(self) -> threading.Event:
+        """Set whenever nothing is pending. An answer is pending before its acknowledgement leaves."""
+        return self._in_flight.none
 
     @property
     def up(self) -> threading.Event:
@@ -100,7 +93,7 @@ class Cloud:
         return self._link.up
 
     def start(self) -> None:
-        """Open the mind, take up what a stop left unanswered, connect. Returns before the connection stands."""
+        """Open the mind, take up what a stop left unanswered, begin to connect."""
         if self._mind is None:
             from cloud_stub.hearing import open_mind
 
@@ -113,14 +106,18 @@ class Cloud:
             thread.start()
 
     def stop(self) -> None:
-        """Disconnect, finish the answer under way, close the vault."""
+        """Finish the answer under way, disconnect, close the vault; what waits is for the next start."""
         self.over.set()
-        self._link.stop()
         self._jobs.put(None)
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join(timeout=30.0)
+        self._link.stop()
         self.vault.close()
+
+    def say(self, message: Outgoing, *, retain: bool = False) -> None:
+        """Publish something more, such as a command, signed by whoever made it."""
+        self._publish(message, retain=retain)
 
     def tick(self) -> None:
         """What time alone brings about: truncation, shredding, a new reader key. Done every second."""
@@ -137,22 +134,30 @@ class Cloud:
             return
         now = self._clock()
         deleted = False
-        if not held.answered and now - held.completed <= self._within:
+        if not held.answered and now - held.completed <= self._within and self._asks(utterance):
             deleted = self._respond(held, held.header, now)
         if deleted or not _saved(held):
             self.vault.forget(utterance, *_reason(deleted), self._clock())
+
+    def _asks(self, utterance: str) -> bool:
+        """Whether somebody waits for an answer: not after a tap, a mute, or silence."""
+        ending = self.vault.messages(utterance)[2]
+        return ending is not None and end_reason(ending) in ANSWERED
 
     def _respond(self, held: Held, header: Header, now: datetime) -> bool:
         """Give the answer; return whether the owner asked to delete what was said."""
         assert self._mind is not None  # noqa: S101 (for the type checker: start() opened it)
         recording = self.vault.open(held.utterance, "machine", "answer", now)
         answer = self._mind.answer(recording.pcm)
-        self.vault.put_words(held.utterance, Words(answer.heard, answer.intent, answer.text))
+        words = Words(answer.heard, answer.intent, answer.text)
+        self.vault.put_words(held.utterance, words)
+        if self._watch is not None:
+            self._watch.heard(held.utterance, words)
         deleted = answer.intent == "delete_last"
         if deleted:
             self._forget_before(held)
         self.vault.mark_answered(held.utterance)
-        self._publish_all([self._response(header, answer)])
+        self._publish_all([sealed_response(header, answer, self.keys.signer)])
         return deleted
 
     def _forget_before(self, held: Held) -> None:
@@ -160,18 +165,9 @@ class Cloud:
         if before and before[-1].state != "forgotten":
             self.vault.forget(before[-1].utterance, *_reason(True), self._clock())
 
-    def _response(self, header: Header, answer: Answer) -> Outgoing:
-        said = rfc8785.dumps(
-            {"text": answer.text, "intent": answer.intent, "actions": [dict(each) for each in answer.actions]}
-        )
-        plain = len(said).to_bytes(4, "big") + said + answer.pcm
-        context = RESPONSE_DOMAIN + header.utterance.encode()
-        sealed = seal_once(plain, ReaderPublic.decode(header.reply), context)
-        body = {"v": 1, "device": header.device, "utterance": header.utterance}
-        payload = downlink.sign("response", body, self.keys.signer, sealed)
-        return Outgoing(topics.response(header.device), payload)
-
     def _take(self, topic: str, payload: bytes) -> None:
+        if self._watch is not None:
+            self._watch.arrived(topic, payload)
         try:
             with self._taking:
                 self._publish_all(self.ingest.take(topic, payload, self._clock()))
@@ -191,33 +187,25 @@ class Cloud:
             self._publish(message)
 
     def _publish(self, message: Outgoing, *, retain: bool = False) -> None:
-        self._begun()
+        self._in_flight.begin()
         if not self._link.publish(message.topic, message.payload, retain=retain):
-            self._done()
+            self._in_flight.done()
 
     def _enqueue(self, utterance: str) -> None:
-        self._begun()
+        self._in_flight.begin()
         self._jobs.put(utterance)
 
-    def _begun(self) -> None:
-        with self._count:
-            self._pending += 1
-            self.settled.clear()
-
-    def _done(self) -> None:
-        with self._count:
-            self._pending -= 1
-            if self._pending == 0:
-                self.settled.set()
-
     def _answer_all(self) -> None:
+        while not self.up.wait(TICK_S) and not self.over.is_set():
+            pass  # nobody would hear an answer yet
         while (utterance := self._jobs.get()) is not None:
             try:
-                self.answer(utterance)
+                if not self.over.is_set():
+                    self.answer(utterance)
             except NotKept:
                 pass  # its owner was quicker
             finally:
-                self._done()
+                self._in_flight.done()
 
     def _tick_on(self) -> None:
         while not self.over.wait(TICK_S):

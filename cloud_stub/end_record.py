@@ -5,6 +5,14 @@ from cryptography.exceptions import InvalidSignature
 from device.envelope import Begin, EnvelopeError
 from device.envelope.layout import END_DOMAIN, Cursor, EndRecord, from_json
 
+ANSWERED = frozenset({"silence", "max_duration", "released"})
+"""The end reasons after which somebody waits for an answer: no other utterance is opened to be heard."""
+
+
+def end_reason(payload: bytes) -> str:
+    """The reason in an end message that was verified before."""
+    return from_json(Cursor(payload, "end").json(), EndRecord, "end").reason
+
 
 def segments_promised(begin: Begin, payload: bytes) -> int:
     """How many segments the utterance has, by the signed word of its device. Raises EnvelopeError."""

@@ -4,6 +4,7 @@
 of the day opens what devices seal, stays for a grace period, and is then destroyed.
 """
 
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -52,6 +53,7 @@ class Keys:
         private_directory(directory)
         self._directory = directory
         self._settings = settings
+        self._turning = threading.Lock()
         self._root = Signer(ROOT_NAME, _signing_key(directory / "root.key"))
         self.signer = _signing_key(directory / "signer.key")
         self._epochs = {
@@ -65,17 +67,19 @@ class Keys:
 
     def epoch(self, now: datetime) -> Epoch:
         """The reader key that devices are to use now; makes one when none has an hour left."""
-        self._destroy_old(now)
-        newest = max(self._epochs.values(), key=lambda epoch: epoch.not_after, default=None)
-        if newest is None or not newest.not_before <= now < newest.not_after - LAP:
-            newest = self._make_epoch(now)
-        return newest
+        with self._turning:
+            self._destroy_old(now)
+            newest = max(self._epochs.values(), key=lambda epoch: epoch.not_after, default=None)
+            if newest is None or not newest.not_before <= now < newest.not_after - LAP:
+                newest = self._make_epoch(now)
+            return newest
 
     def reader(self, reader_id: str, now: datetime) -> ReaderKey | None:
         """The private key of that id; None when it is not ours, or was destroyed after its grace period."""
-        self._destroy_old(now)
-        epoch = self._epochs.get(reader_id)
-        return epoch.key if epoch else None
+        with self._turning:
+            self._destroy_old(now)
+            epoch = self._epochs.get(reader_id)
+            return epoch.key if epoch else None
 
     def note(self, now: datetime) -> str:
         """The signed keys note of now: the same text for the whole epoch."""

@@ -1,4 +1,4 @@
-"""The cloud's connection to the broker: it stays, comes back for ever, and speaks MQTT 5 or 3.1.1. No policy."""
+"""The cloud's connection to the broker: it comes back for ever, and speaks MQTT 5 or 3.1.1. No policy."""
 
 import itertools
 import threading
@@ -22,8 +22,8 @@ KEEPALIVE_S = 20
 class Link:
     """Carries messages both ways under one persistent session.
 
-    arrived: called with topic and payload, in paho's thread. came_up: called at every connect, to publish what
-    must stand at the broker. sent: called when the broker has confirmed a publish.
+    arrived: called with topic and payload, in paho's thread. came_up: called at every connect, to publish
+    what must stand at the broker. sent: called when the broker has confirmed a publish, or it was given up.
     """
 
     def __init__(
@@ -41,6 +41,8 @@ class Link:
         self._came_up = came_up
         self._sent = sent
         self._stopping = False
+        self._counting = threading.Lock()
+        self._unsent: dict[paho.Client, int] = {}
         self._turn = threading.Event()
         self._client: paho.Client | None = None
         self._thread = threading.Thread(target=self._stay_connected, name="link", daemon=True)
@@ -58,13 +60,13 @@ class Link:
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
         """Publish with QoS 1, now or once connected; False when there is no link to hand it to."""
-        client = self._client
-        if client is None:
-            return False
-        return client.publish(topic, payload, qos=1, retain=retain).rc in (
-            paho.MQTT_ERR_SUCCESS,
-            paho.MQTT_ERR_NO_CONN,  # kept by paho until it is connected
-        )
+        with self._counting:
+            client = self._client
+            if client is None:
+                return False
+            self._unsent[client] = self._unsent.get(client, 0) + 1
+        client.publish(topic, payload, qos=1, retain=retain)  # paho keeps it until it is connected
+        return True
 
     def _stay_connected(self) -> None:
         """One paho client for each protocol tried; paho itself comes back with a bounded back-off."""
@@ -75,8 +77,12 @@ class Link:
             if not self._stopping:
                 self._turn.wait()
             self.up.clear()
+            with self._counting:
+                self._client = None
             client.disconnect()
             client.loop_stop()
+            for _ in range(self._unsent.pop(client, 0)):
+                self._sent()
             if self._stopping:
                 return
 
@@ -90,8 +96,10 @@ class Link:
         client.on_connect = self._on_connect
         client.on_disconnect = lambda *_: self.up.clear()
         client.on_subscribe = lambda *_: self.up.set()
-        client.on_message = lambda _client, _userdata, message: self._arrived(message.topic, message.payload)
-        client.on_publish = lambda *_: self._sent()
+        client.on_message = lambda _client, _userdata, message: self._arrived(
+            message.topic, bytes(message.payload)
+        )
+        client.on_publish = self._on_publish
         if five:
             session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             session.SessionExpiryInterval = SESSION_S
@@ -99,6 +107,11 @@ class Link:
         else:
             client.connect_async(*self._address, KEEPALIVE_S)
         return client
+
+    def _on_publish(self, client: paho.Client, *_: object) -> None:
+        with self._counting:
+            self._unsent[client] -= 1
+        self._sent()
 
     def _on_connect(
         self, client: paho.Client, _userdata: Any, _flags: Any, reason: ReasonCode, _p: Any

@@ -68,9 +68,9 @@ class Vault:
         """Keep the begin message as received, and its data key wrapped. The utterance must be new."""
         header, at = begin.header, now.timestamp()
         with self._database.write() as sql:
+            row = (header.utterance, header.device, "arriving", at, at, header.consent.save)
             sql.execute(
-                "INSERT INTO utterance (id, device, state, begun, news, save) VALUES (?, ?, 'arriving', ?, ?, ?)",
-                (header.utterance, header.device, at, at, header.consent.save),
+                "INSERT INTO utterance (id, device, state, begun, news, save) VALUES (?, ?, ?, ?, ?, ?)", row
             )
             pieces.put(sql, header.utterance, BEGIN, message)
             pieces.put(sql, header.utterance, DATA_KEY, self._key.wrap(data_key))

@@ -13,7 +13,18 @@ from typing import Literal, NamedTuple, cast
 from device.config import Config
 from device.delivery import Delivery
 from device.endpoint import Endpoint, Limits
-from device.envelope import Consent, Header, NamedReader, ReaderPublic, Sealer, Trigger, topics, wrap
+from device.envelope import (
+    Consent,
+    EnvelopeError,
+    Header,
+    NamedReader,
+    ReaderPublic,
+    Sealer,
+    Trigger,
+    topics,
+    wrap,
+)
+from device.errors import ConfigError
 from device.keys import Identity
 from device.outbox import Outbox, Sealed
 from device.session import Event
@@ -126,8 +137,7 @@ class Recorder:
         self._delivery = delivery
         self._now, self._random = outside
         self._vad = Vad(config.endpoint.vad)
-        owner = config.privacy.owner_reader
-        self._owner = ReaderPublic.decode(owner) if owner else None
+        self._owner = _reader(config.privacy.owner_reader)
         self._limits = Limits(
             speech_start=_samples(config.endpoint.speech_start_s),
             silence=_samples(config.endpoint.silence_s),
@@ -169,6 +179,13 @@ class Recorder:
             signer=base64.b64encode(self._identity.public).decode(),
             reply=self._identity.reply.public.encode(),
         )
+
+
+def _reader(encoded: str) -> ReaderPublic | None:
+    try:
+        return ReaderPublic.decode(encoded) if encoded else None
+    except EnvelopeError as error:
+        raise ConfigError("privacy.owner_reader: not a reader key; paste the public one, whole") from error
 
 
 def _samples(seconds: float) -> int:

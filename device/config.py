@@ -13,7 +13,7 @@ from device.errors import ConfigError
 
 DEFAULTS = Path(__file__).with_name("default.toml")
 
-Positive = Annotated[float, msgspec.Meta(gt=0)]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 Unit = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
@@ -33,7 +33,7 @@ class BoardSection(_Section, frozen=True):
     name: str
     room: tuple[str, ...]
     pace: str
-    echo_db: float
+    echo_db: Annotated[float, msgspec.Meta(ge=-200, le=0)]
     room_ends: bool
 
 
@@ -42,15 +42,15 @@ class WakewordSection(_Section, frozen=True):
 
     words: tuple[str, ...]
     stop: str
-    refractory_s: Annotated[float, msgspec.Meta(ge=0)]
+    refractory_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 
 
 class EndpointSection(_Section, frozen=True):
     """When an utterance is over."""
 
-    speech_start_s: Positive
-    silence_s: Positive
-    no_speech_s: Positive
+    speech_start_s: Seconds
+    silence_s: Seconds
+    no_speech_s: Seconds
     maximum_s: Annotated[float, msgspec.Meta(gt=0, le=CEILING_S)]
     vad: Literal[0, 1, 2, 3]
 
@@ -84,7 +84,7 @@ class CloudSection(_Section, frozen=True):
 
     root: str
     keys: str
-    answer_s: Positive
+    answer_s: Seconds
 
 
 class UplinkSection(_Section, frozen=True):
@@ -94,10 +94,10 @@ class UplinkSection(_Section, frozen=True):
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
     protocol: Literal["auto", "5", "3.1.1"]
     keepalive_s: Annotated[int, msgspec.Meta(ge=5, le=3600)]
-    backoff_min_s: Positive
-    backoff_max_s: Positive
+    backoff_min_s: Seconds
+    backoff_max_s: Seconds
     window: Annotated[int, msgspec.Meta(ge=1, le=1000)]
-    ask_again_s: Positive
+    ask_again_s: Seconds
 
 
 class Config(_Section, frozen=True):
@@ -129,7 +129,8 @@ def load(path: Path | None) -> Config:
     try:
         config = msgspec.convert(settings, Config)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{where}: {error}; see {DEFAULTS.name} for what is known") from error
+        what = " ".join(str(error).split())
+        raise ConfigError(f"{where}: {what}; see {DEFAULTS.name} for what is known") from error
     return _resolve(config, path.parent if path else Path())
 
 

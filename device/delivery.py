@@ -8,6 +8,8 @@ the outbox.
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple, Protocol
 
 from device.outbox import Departure, Outbox, Sealed, Waiting
@@ -78,7 +80,7 @@ class Delivery:
 
     def send(self, messages: Sequence[Sealed], now: int) -> None:
         """Keep `messages` of the live utterance, and let them leave at once if the way is free."""
-        free = self._up and not self._late and len(self._flying) < self._window
+        free = self._up and not self._late and len(self._flying) + len(messages) <= self._window
         seqs, departures = self._outbox.put(messages, depart=free)
         self._publish(departures)
         if self._up and not free:
@@ -103,23 +105,25 @@ class Delivery:
         self.tend(now)
 
     def sent(self, seq: int) -> None:
-        """The broker confirmed a message."""
-        self._flying.discard(seq)
-        self._landed.add(seq)
+        """The broker confirmed a message; if nobody waits for that any more, it means nothing."""
+        if seq in self._flying:
+            self._flying.remove(seq)
+            self._landed.add(seq)
 
     def acknowledged(self, ack: Ack) -> None:
         """Do as the cloud says: forget what it has, send what it misses."""
         if ack.utterance == self._live:
             return
+        kept = self._outbox.waiting(ack.utterance)
         if ack.state == "missing":
-            kept = [w for w in self._outbox.waiting() if w.utterance == ack.utterance and _misses(ack, w)]
-            queued = {seq for seq, _ in self._late} | self._flying
-            self._late.extend((w.seq, "missing") for w in kept if w.seq not in queued)
+            missed = [waiting.seq for waiting in kept if _misses(ack, waiting)]
+            self._landed.difference_update(missed)  # the broker had them, and lost them
+            self._queue(missed, "missing")
             return
-        gone = [w.seq for w in self._outbox.waiting() if w.utterance == ack.utterance]
-        if gone:
+        if kept:
             self._outbox.forget(ack.utterance, dropped="truncated" if ack.state == "truncated" else None)
-        self._landed.difference_update(gone)
+        for seqs in (self._flying, self._landed):
+            seqs.difference_update(waiting.seq for waiting in kept)
         self._asks.pop(ack.utterance, None)
 
     def tend(self, now: int) -> None:
@@ -129,18 +133,17 @@ class Delivery:
         for utterance, ask in self._asks.items():
             if now >= ask.due:
                 ask.put_off(now, self._ask_again * _LONGEST_ASK)
-                self._queue_end(utterance)
+                kept = self._outbox.waiting(utterance)
+                self._queue([waiting.seq for waiting in kept if waiting.kind == "end"], "ask")
         while self._late and len(self._flying) < self._window:
             room = min(_BATCH, self._window - len(self._flying), len(self._late))
             batch = [self._late.popleft() for _ in range(room)]
-            for cause in dict.fromkeys(cause for _, cause in batch):
-                self._publish(self._outbox.depart([seq for seq, why in batch if why == cause], cause))
+            for cause, alike in groupby(batch, key=itemgetter(1)):
+                self._publish(self._outbox.depart([seq for seq, _ in alike], cause))
 
-    def _queue_end(self, utterance: str) -> None:
-        queued = {seq for seq, _ in self._late} | self._flying
-        for waiting in self._outbox.waiting():
-            if waiting.utterance == utterance and waiting.kind == "end" and waiting.seq not in queued:
-                self._late.append((waiting.seq, "ask"))
+    def _queue(self, seqs: Iterable[int], cause: str) -> None:
+        under_way = {seq for seq, _ in self._late} | self._flying
+        self._late.extend((seq, cause) for seq in seqs if seq not in under_way)
 
     def _publish(self, departures: Iterable[Departure]) -> None:
         for departure in departures:
@@ -159,7 +162,7 @@ class Delivery:
             if utterance in ended:
                 self._asks[utterance] = _Ask(self._ask_again, self._ask_again)
             else:
-                self._outbox.note("dropped", utterance=utterance, cause="power_lost")
+                self._outbox.cut_short(utterance, "power_lost")
 
 
 class _Ask:

@@ -30,6 +30,13 @@ class Ear:
         self._board.microphone.open()
         self._open, self._look_at = True, None
 
+    def reopen(self, now: int) -> None:
+        """Open the stream again, or look for it from `now` on if it has gone meanwhile."""
+        try:
+            self.open()
+        except MicrophoneLost:
+            self._look_at = now + _LOOK_AGAIN_SAMPLES
+
     def close(self) -> None:
         """Close the stream: not one more frame is read."""
         self._board.microphone.close()
@@ -50,8 +57,5 @@ class Ear:
         """Let a frame period pass with the microphone closed; look for a lost one once a second."""
         now = self._board.rest()
         if self._look_at is not None and now >= self._look_at:
-            try:
-                self.open()
-            except MicrophoneLost:
-                self._look_at = now + _LOOK_AGAIN_SAMPLES
+            self.reopen(now)
         return now

@@ -25,8 +25,8 @@ class Hands:
 
     @property
     def switch(self) -> bool:
-        """Whether the mute switch stands at muted."""
-        return self._switch.level
+        """Whether the mute switch stands at muted, or may not be believed yet to have left it."""
+        return self._switch.level or self._panel.level("mute")
 
     @property
     def pending(self) -> bool:

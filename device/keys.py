@@ -33,9 +33,12 @@ def load_or_make(directory: Path, suite: str) -> Identity:
     """Read the keys in `directory`, making those that do not exist (files 0600, directory 0700).
 
     Raises:
-        KeyFileError: a key file is damaged, or readable by others.
+        KeyFileError: a key file is damaged, or readable by others, or there is no place for one.
     """
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise KeyFileError(f"{directory}: {error.strerror}; name another device.state_dir") from error
     seed = _keep(directory / "identity.key", lambda: Ed25519PrivateKey.generate().private_bytes_raw())
     reply = _keep(directory / "reply.key", lambda: ReaderKey.generate(suite).to_bytes())
     try:

@@ -30,7 +30,11 @@ def caller(device: str, boot: str) -> Caller:
 
 
 class Line:
-    """Status, checkpoints and orders of one device."""
+    """Status, checkpoints and orders of one device.
+
+    It is `up` once the cloud has spoken on the connection: its keys note, retained, arrives at every one. A
+    broker behind which no cloud listens gets nothing, so nothing is lost there.
+    """
 
     def __init__(
         self,
@@ -49,7 +53,7 @@ class Line:
         self._tell = tell
         self.inbox = uplink.inbox
         self.arrived = uplink.arrived
-        self.up = False
+        self._connected = self._greeted = self.up = False
         self.refused: Counter[str] = Counter()
 
     def start(self) -> None:
@@ -63,16 +67,19 @@ class Line:
             DeviceError: the uplink can't go on (its ledger row could not be written).
         """
         for _ in range(min(_AT_ONCE, len(self.inbox))):
-            news = self.inbox.popleft()
+            news = self._uplink.take()
             match news.kind:
                 case Kind.ARRIVED:
-                    yield from self._arrived(news)
+                    yield from self._arrived(news, now)
                 case Kind.SENT:
-                    seq = self._uplink.resolve(news)
-                    if seq is not None:
-                        self._delivery.sent(seq)
-                case Kind.UP | Kind.DOWN:
-                    self._link(news.kind is Kind.UP, now)
+                    if news.seq is not None:
+                        self._delivery.sent(news.seq)
+                case Kind.UP:
+                    self._connected = True
+                    self._link(now)
+                case Kind.DOWN:
+                    self._connected = self._greeted = False
+                    self._link(now)
                 case Kind.FAULT:
                     if news.fault is not None:
                         raise news.fault
@@ -94,19 +101,27 @@ class Line:
         self._publish("checkpoint", topics.checkpoint(self._device), head, retain=False)
 
     def stop(self) -> None:
-        """Say goodbye and disconnect."""
-        if self.up:
-            self.publish_status("offline")
-        self._uplink.stop()
+        """Say goodbye and disconnect; the second even if the first can't be written down."""
+        try:
+            if self.up:
+                self.publish_status("offline")
+        finally:
+            self._uplink.stop()
 
-    def _arrived(self, news: News) -> Iterator[Order]:
+    def _arrived(self, news: News, now: int) -> Iterator[Order]:
         order = self._orders.take(news.topic, news.payload, news.retained)
         if isinstance(order, Refused):
             self.refused[order.why] += 1
-        elif not isinstance(order, Keys):
+        elif isinstance(order, Keys):
+            self._greeted = True
+            self._link(now)
+        else:
             yield order
 
-    def _link(self, up: bool, now: int) -> None:
+    def _link(self, now: int) -> None:
+        up = self._connected and self._greeted
+        if up == self.up:
+            return
         self.up = up
         self._tell("link", up=up)
         if up:

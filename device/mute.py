@@ -7,6 +7,7 @@ the second.
 
 from pathlib import Path
 
+from device.errors import StorageError
 from device.keys import write_private
 
 _MUTED, _OPEN = b"muted\n", b"open\n"
@@ -16,16 +17,30 @@ class MuteMemory:
     """The remembered wish, in `directory`/mute."""
 
     def __init__(self, directory: Path, *, first_run: bool) -> None:
-        """Read what was remembered; only a first run may find nothing and not be muted."""
+        """Read what was remembered; only a first run may find nothing and not be muted.
+
+        Raises:
+            StorageError: the disk refuses.
+        """
         self._path = directory / "mute"
         if first_run and not self._path.exists():
-            write_private(self._path, _OPEN)
+            self._write(_OPEN)
         self.on = self._read() != _OPEN
 
     def set(self, on: bool) -> None:
-        """Remember `on`; returns once it is on disk."""
-        write_private(self._path, _MUTED if on else _OPEN)
+        """Remember `on`; returns once it is on disk.
+
+        Raises:
+            StorageError: the disk refuses; what was remembered stands.
+        """
+        self._write(_MUTED if on else _OPEN)
         self.on = on
+
+    def _write(self, wish: bytes) -> None:
+        try:
+            write_private(self._path, wish)
+        except OSError as error:
+            raise StorageError(f"{self._path}: {error.strerror}; make room in the state directory") from error
 
     def _read(self) -> bytes:
         try:

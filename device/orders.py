@@ -10,6 +10,7 @@ import msgspec
 
 from device.delivery import Ack
 from device.envelope import EnvelopeError, downlink, open_once, topics
+from device.envelope.layout import Cursor
 from device.keys import Identity
 from device.trust import Trust
 from hardware.board import RATE_HZ
@@ -52,7 +53,7 @@ class Refused(msgspec.Struct, frozen=True):
     why: str
 
 
-class _AckBody(msgspec.Struct, frozen=True):
+class _AckBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     v: Literal[1]
     device: str
     utterance: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{32}\Z")]
@@ -62,13 +63,13 @@ class _AckBody(msgspec.Struct, frozen=True):
     end: bool = False
 
 
-class _ResponseBody(msgspec.Struct, frozen=True):
+class _ResponseBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     v: Literal[1]
     device: str
     utterance: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{32}\Z")]
 
 
-class _CommandBody(msgspec.Struct, frozen=True):
+class _CommandBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     v: Literal[1]
     device: str
     serial: Annotated[int, msgspec.Meta(ge=0)]
@@ -76,7 +77,7 @@ class _CommandBody(msgspec.Struct, frozen=True):
     to: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
 
 
-class _Spoken(msgspec.Struct, frozen=True):
+class _Spoken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     text: str
     intent: str
     actions: tuple[Do, ...]
@@ -108,7 +109,7 @@ class Orders:
             if body.get("device") != self._identity.device:
                 return Refused("other_device")
             return self._read(kind, body, attachment)
-        except (EnvelopeError, msgspec.ValidationError, msgspec.DecodeError):
+        except (msgspec.MsgspecError, ValueError):  # as EnvelopeError is, and what a wrong UTF-8 raises
             return Refused("not_in_order")
 
     def _read(self, kind: str, body: dict[str, object], attachment: bytes) -> Order:
@@ -129,10 +130,9 @@ class Orders:
 
     def _open(self, utterance: str, sealed: bytes) -> Answer:
         context = b"overheard/v1/response\0" + utterance.encode()
-        plain = open_once(sealed, self._identity.reply, context)
-        length = int.from_bytes(plain[:4], "big")
-        spoken = msgspec.json.decode(plain[4 : 4 + length], type=_Spoken)
-        pcm = plain[4 + length :]
+        plain = Cursor(open_once(sealed, self._identity.reply, context), "response")
+        spoken = msgspec.json.decode(plain.json(), type=_Spoken)
+        pcm = plain.rest()
         if len(pcm) % 2 or len(pcm) > 2 * RATE_HZ * LONGEST_ANSWER_S:
             raise EnvelopeError("an answer is longer than it may be")
         return Answer(utterance, spoken.text, spoken.intent, spoken.actions, pcm)

@@ -5,26 +5,17 @@ signed acknowledgement says so. Only ciphertext is ever written here.
 """
 
 import hashlib
+import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from device.errors import StorageError
-from device.ledger import Checkpoint, Row, Signer, Tree, leaf_hash, row_bytes, sign
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS ledger (idx INTEGER PRIMARY KEY, row BLOB NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS message (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, utterance TEXT NOT NULL, kind TEXT NOT NULL, part INTEGER,
-    topic TEXT NOT NULL, payload BLOB NOT NULL, first_sample INTEGER, samples INTEGER,
-    departed INTEGER NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS message_utterance ON message (utterance);
-"""
-
+from device.ledger import Checkpoint, Row, Signer, leaf_hash, row_bytes, sign
+from device.outbox_file import examine, look, open_for_writing
 
 _SEALED = "utterance, kind, topic, payload, part, first_sample, samples"
 
@@ -66,29 +57,20 @@ class Outbox:
     """
 
     def __init__(self, path: Path, signer: Signer) -> None:
-        """Open or make the file.
+        """Open or make the file (mode 0600).
 
         Raises:
-            StorageError: it is damaged (it is left as it is) or the disk refuses.
+            StorageError: it is damaged or not an outbox (not a byte of it is changed), or the disk refuses.
         """
         self._path = path
         self._signer = signer
         self._lock = threading.RLock()
-        self._tree = Tree()
         with self._storage():
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            if self._db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-                raise sqlite3.DatabaseError("integrity check failed")
-            self._db.executescript(_SCHEMA)
-            for expected, (index, row) in enumerate(
-                self._db.execute("SELECT idx, row FROM ledger ORDER BY idx")
-            ):
-                if index != expected:
-                    raise sqlite3.DatabaseError(f"ledger row {expected} is missing")
-                self._tree.append(leaf_hash(row))
-        path.chmod(0o600)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            with closing(look(path)) as db:
+                self._tree = examine(db)
+            path.chmod(0o600)  # the files that SQLite makes beside it take its mode
+            self._db = open_for_writing(path)
 
     @property
     def size(self) -> int:
@@ -153,18 +135,30 @@ class Outbox:
                 rows.append(kind="dropped", utterance=utterance, cause=dropped)
             self._db.execute("DELETE FROM message WHERE utterance = ?", (utterance,))
 
-    def waiting(self) -> list[Waiting]:
-        """Return every kept message in the order they were made."""
-        with self._storage():
-            found = self._db.execute("SELECT seq, utterance, kind, part, departed FROM message ORDER BY seq")
-            return [
-                Waiting(seq, utterance, kind, part, bool(gone)) for seq, utterance, kind, part, gone in found
-            ]
+    def cut_short(self, utterance: str, cause: str) -> None:
+        """Write down, once, that an utterance has lost its end; what is kept of it still waits and leaves."""
+        with self._transaction() as rows:
+            marked = self._db.execute(
+                "UPDATE message SET cut_short = 1 WHERE utterance = ? AND NOT cut_short", (utterance,)
+            )
+            if marked.rowcount:
+                rows.append(kind="dropped", utterance=utterance, cause=cause)
+
+    def waiting(self, utterance: str | None = None) -> list[Waiting]:
+        """Return every kept message, or those of one utterance, in the order they were made.
+
+        The first reads the whole file; the second has an index.
+        """
+        which, names = ("", ()) if utterance is None else ("WHERE utterance = ?", (utterance,))
+        query = f"SELECT seq, utterance, kind, part, departed FROM message {which} ORDER BY seq"  # noqa: S608
+        with self._lock, self._storage():
+            found = self._db.execute(query, names).fetchall()
+        return [Waiting(seq, name, kind, part, bool(gone)) for seq, name, kind, part, gone in found]
 
     def rows(self) -> Iterator[bytes]:
         """Yield every row of the ledger, as the canonical bytes that were hashed."""
-        with self._storage():
-            for (row,) in self._db.execute("SELECT row FROM ledger ORDER BY idx"):
+        with self._storage(), closing(look(self._path)) as db:
+            for (row,) in db.execute("SELECT row FROM ledger ORDER BY idx"):
                 yield row
 
     def checkpoint(self) -> str:
@@ -188,7 +182,7 @@ class Outbox:
 
     @contextmanager
     def _transaction(self) -> Iterator["_Rows"]:
-        """Commit the rows and messages written inside together, or none; the tree grows only with the disk."""
+        """Commit rows and messages written inside together, or none; the tree grows only with the disk."""
         with self._lock, self._storage():
             self._db.execute("BEGIN IMMEDIATE")
             rows = _Rows(self._db, self._tree.size)
@@ -206,9 +200,10 @@ class Outbox:
     def _storage(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.OperationalError as error:
+        except (sqlite3.OperationalError, OSError) as error:
+            why = getattr(error, "strerror", None) or error
             raise StorageError(
-                f"{self._path}: {error}; make room and see that the firmware may write there"
+                f"{self._path}: {why}; make room and see that the firmware may write there"
             ) from error
         except sqlite3.DatabaseError as error:
             what = (

@@ -73,6 +73,7 @@ class Button:
         if (
             self._down_since is not None
             and not self._held
+            and not self._contact.pending  # a finger that may have left already does not hold
             and sample - self._down_since >= self._hold_samples
         ):
             self._held = True

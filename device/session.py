@@ -113,6 +113,7 @@ TRANSITIONS: dict[Phase, dict[Event, Step]] = {
     Phase.VERIFYING: {
         Event.VERIFIED: _to(Phase.LISTENING, Action.RELEASE),
         Event.REJECTED: _to(Phase.IDLE, Action.DROP),
+        Event.MAX_DURATION: _to(Phase.IDLE, Action.DROP),
         Event.BUTTON_TAP: _to(Phase.IDLE, Action.DROP),
         Event.REMOTE_STOP: _to(Phase.IDLE, Action.DROP),
         Event.SHUT_DOWN: _to(Phase.IDLE, Action.DROP),

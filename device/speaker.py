@@ -5,6 +5,7 @@ It will never look at a clock (time is the index of the sample that comes next),
 never keep a frame that the table in `session` did not ask to be kept.
 """
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from device import session
@@ -67,6 +68,7 @@ class Speaker:
         self._deadline = 0
         self._was_lost = False
         self._actions = {
+            Action.START: lambda: parts.turn.begin(self.sample),
             Action.RELEASE: lambda: parts.turn.release(self.sample),
             Action.PLAY: lambda: parts.turn.play(self.sample),
             Action.HUSH: parts.voice.hush,
@@ -113,6 +115,8 @@ class Speaker:
             self.happen(ended)
         if self._edges or self._inbox or now >= self._due:
             self._tend(now)
+            if self.phase is Phase.MUTED:
+                return  # the detector has forgotten, and this frame is not told to it
         wake = self._detect(frame[1], now)
         if wake is not None:
             self._wake(wake)
@@ -121,10 +125,11 @@ class Speaker:
 
     def finish(self) -> None:
         """End what is being captured, say goodbye, close everything."""
-        self.happen(Event.SHUT_DOWN)
-        self.parts.line.stop()
-        self.parts.outbox.close()
-        self.parts.board.close()
+        with ExitStack() as closing:  # a full disk must not keep the microphone open
+            closing.callback(self.parts.board.close)
+            closing.callback(self.parts.outbox.close)
+            closing.callback(self.parts.line.stop)
+            self.happen(Event.SHUT_DOWN)
 
     def _rest(self) -> None:
         lost = self.parts.ear.lost
@@ -133,7 +138,7 @@ class Speaker:
         self.sample = self.parts.ear.rest()
         if lost and not self.parts.ear.lost:
             self.parts.detector.forget()
-        self._was_lost = lost
+        self._was_lost = self.parts.ear.lost
         self._tend(self.sample)
 
     def _tend(self, now: int) -> None:
@@ -144,7 +149,8 @@ class Speaker:
         for order in parts.line.take(now):
             self._obey(order)
         parts.delivery.tend(now)
-        parts.voice.ring(now)
+        if self._turn.capturing_since is None:
+            parts.voice.ring(now)  # a timer waits until nobody is listened to
         if self.phase is Phase.PROCESSING and now >= self._deadline:
             self.happen(Event.NO_RESPONSE)
         elif self.phase is Phase.RESPONDING and not parts.voice.playing:
@@ -165,13 +171,11 @@ class Speaker:
         if step.phase is not self.phase:
             self._move(step.phase)
             self._tell("phase", phase=step.phase.value)
-        if event in END_REASONS and step.phase is Phase.PROCESSING:
+        if Action.END in step.actions and step.phase is Phase.PROCESSING:
             self._await_answer()
 
     def _do(self, action: Action, event: Event) -> None:
         match action:
-            case Action.START:
-                pass  # `_trigger` has begun the capture: it knows by what, and whether it may
             case Action.END:
                 self._turn.end(END_REASONS[event], self.sample)
             case Action.DROP:
@@ -180,9 +184,11 @@ class Speaker:
                 self._actions[action]()
 
     def _trigger(self, event: Event, trigger: Trigger) -> None:
-        """Begin a capture if the table has a way from here and there is somebody to seal it for."""
+        """Begin a capture if the table has a way from here, something to hear with, and somebody to seal for."""
         starts = Action.START in session.step(self.phase, event).actions
-        if not starts or self._turn.begin(trigger, self.sample):
+        if starts and self.parts.ear.lost:
+            self._turn.refuse("no_microphone", self.sample)
+        elif not starts or self._turn.may_begin(trigger, self.sample):
             self.happen(event)
 
     def _wake(self, wake: Wake) -> None:
@@ -240,7 +246,7 @@ class Speaker:
         self._tell("mute", on=True)
 
     def _open(self) -> None:
-        self.parts.ear.open()
+        self.parts.ear.reopen(self.sample)
         self.parts.voice.chirp("unmute")
         self._tell("mute", on=False)
 

@@ -12,7 +12,7 @@ from device.envelope import Trigger
 from device.orders import Answer
 from device.outbox import Outbox
 from device.session import Event
-from device.trust import Trust
+from device.trust import CloudKeys, Trust
 from device.voice import Voice
 from device.witness import Tell
 from hardware.board import Frame
@@ -44,6 +44,7 @@ class Turn:
         self._outbox, self._voice, self._tell = around
         self._now = now
         self._earcon = earcon
+        self._next: tuple[Trigger, CloudKeys] | None = None
         self._capture: Capture | None = None
         self._answer: Answer | None = None
         self.asked: str | None = None
@@ -53,22 +54,31 @@ class Turn:
         """The first sample that is kept, or None when nothing is being captured."""
         return self._capture.first_sample if self._capture is not None else None
 
-    def begin(self, trigger: Trigger, now: int) -> bool:
-        """Begin a capture at `now`; return False, with a row in the ledger, if there is nobody to seal it
-        for.
-        """
+    def may_begin(self, trigger: Trigger, now: int) -> bool:
+        """Say whether there is somebody to seal a capture for, and remember what it is for `begin`."""
         keys = self._trust.at(self._now())
+        self._next = (trigger, keys) if keys is not None else None
         if keys is None:
-            self._outbox.note("refused", first_sample=now, cause="no_key")
-            self._tell("refused", why="no_key")
-            self._voice.chirp("error")
-            return False
+            self.refuse("no_key", now)
+        return keys is not None
+
+    def refuse(self, why: str, now: int) -> None:
+        """Say, aloud and in the ledger, that a trigger at `now` led to nothing."""
+        self._outbox.note("refused", first_sample=now, cause=why)
+        self._tell("refused", why=why)
+        self._voice.chirp("error")
+
+    def begin(self, now: int) -> None:
+        """Begin the capture that may begin, at `now` or after its chime."""
+        ready, self._next = self._next, None
+        if ready is None:
+            return
+        trigger, keys = ready
         self._voice.hush()
         first = now + (self._voice.chirp("wake") if self._earcon else 0)
         self._capture = self._recorder.start(trigger, first, keys)
         name = self._capture.name
         self._tell("trigger", trigger=trigger.kind, word=trigger.word, score=trigger.score, id=name)
-        return True
 
     def hear(self, frame: Frame) -> Event | None:
         """Give a frame to the capture, if there is one; return the event that ends it."""

@@ -5,13 +5,16 @@ message is written to the socket once for each ledger row and never again behind
 """
 
 import random
+import struct
 import threading
 from collections import deque
 from collections.abc import Callable
-from enum import Enum
+from math import inf
+from time import monotonic
 from typing import NamedTuple
 
 import paho.mqtt.client as paho
+from paho.mqtt import MQTTException
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -19,6 +22,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from device.config import UplinkSection
 from device.errors import DeviceError
+from device.news import Kind, News
 from device.outbox import Departure
 
 LARGEST_BYTES = 1 << 20
@@ -27,31 +31,23 @@ any.
 """
 
 _PATIENCE_S = 3.0
-"""How long a broker may take from TCP to its word of welcome."""
+"""How long a broker may take to accept TCP, and from there to its SUBACK."""
 
-_INBOX = 1024
-"""Messages from the broker that wait for the loop; the newest are dropped when it is full."""
+_GOODBYE_S = 1.0
+"""How long the last messages may take to leave when we hang up."""
 
+_INBOX, _INBOX_BYTES = 1024, 8 << 20
+"""Messages from the broker that wait for the loop; the newest are dropped when there are so many."""
 
-class Kind(Enum):
-    """What the uplink has to report."""
-
-    UP = "up"
-    DOWN = "down"
-    SENT = "sent"
-    ARRIVED = "arrived"
-    FAULT = "fault"
+_LOST = (OSError, ValueError, LookupError, struct.error, MQTTException)
+"""How a connection fails: absent, refused, unreachable, or a broker that talks nonsense."""
 
 
-class News(NamedTuple):
-    """One report of the uplink's thread to the loop."""
+class _Sent(NamedTuple):
+    """The broker confirmed message `mid` of the connection whose seqs these are."""
 
-    kind: Kind
-    seq: int = 0
-    topic: str = ""
-    payload: bytes = b""
-    retained: bool = False
-    fault: DeviceError | None = None
+    mid: int
+    seqs: dict[int, int]
 
 
 class Caller(NamedTuple):
@@ -63,17 +59,20 @@ class Caller(NamedTuple):
     subscriptions: tuple[str, ...]
 
 
-class _Progress:
-    """How far a connection came."""
+class _Connection:
+    """How far a connection came, how long it may last, and the outbox's seq of each of its messages."""
 
     def __init__(self) -> None:
         self.opened = False
         self.stood = False
-        self.over = threading.Event()
+        self.until = monotonic() + _PATIENCE_S
+        self.seqs: dict[int, int] = {}
 
 
 class Uplink:
-    """Carries messages over a connection that it keeps up. News wait in `inbox` until the loop takes them."""
+    """Carries messages over a connection that it keeps up. News wait in `inbox` until the loop takes them;
+    `arrived` is set when some are added. One thread may publish, take and stop.
+    """
 
     def __init__(self, settings: UplinkSection, caller: Caller, about_to_connect: Callable[[], None]) -> None:
         """`about_to_connect` runs after TCP stands and before the first MQTT byte: the ledger's row of the
@@ -84,18 +83,19 @@ class Uplink:
         self._about_to_connect = about_to_connect
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._carry, name="uplink", daemon=True)
-        self._client: paho.Client | None = None
+        self._calling: paho.Client | None = None
+        self._standing: tuple[paho.Client, _Connection] | None = None
         three = settings.protocol == "3.1.1"
         self._protocol = MQTTProtocolVersion.MQTTv311 if three else MQTTProtocolVersion.MQTTv5
-        self._seqs: dict[tuple[int, int], int] = {}
-        self.inbox: deque[News] = deque()
+        self._came_bytes = self._taken_bytes = 0
+        self.inbox: deque[News | _Sent] = deque()
         self.lost = 0
         self.arrived = threading.Event()
 
     @property
     def up(self) -> bool:
         """Whether a connection stands, as far as the uplink knows."""
-        return self._client is not None
+        return self._standing is not None
 
     def start(self) -> None:
         """Begin to connect, and to connect again for ever."""
@@ -104,24 +104,31 @@ class Uplink:
     def stop(self) -> None:
         """Disconnect and end the thread."""
         self._stopping.set()
-        client = self._client
+        client = self._calling
         if client is not None:
             client.disconnect()
         if self._thread.ident is not None:
-            self._thread.join(timeout=5)
+            self._thread.join(timeout=_PATIENCE_S + _GOODBYE_S)
 
     def publish(self, departure: Departure, *, retain: bool = False) -> None:
-        """Hand a message to the socket, QoS 1; SENT will name its seq if the broker confirms it."""
-        client = self._client
-        if client is None:
+        """Hand a message to the socket, QoS 1; SENT will name its seq if the broker confirms it. Without a
+        connection it goes nowhere.
+        """
+        standing = self._standing
+        if standing is None:
             return
+        client, connection = standing
         info = client.publish(departure.topic, departure.payload, qos=1, retain=retain)
         if departure.seq is not None:
-            self._seqs[id(client), info.mid] = departure.seq
+            connection.seqs[info.mid] = departure.seq
 
-    def resolve(self, news: News) -> int | None:
-        """Return the outbox's seq of a SENT report, or None when the message was not a kept one."""
-        return self._seqs.pop((int(news.topic), news.seq), None)
+    def take(self) -> News:
+        """Return the oldest of the news. Raises IndexError when there is none."""
+        news = self.inbox.popleft()
+        if isinstance(news, _Sent):
+            return News(Kind.SENT, news.seqs.pop(news.mid, None))
+        self._taken_bytes += len(news.payload)
+        return news
 
     def _carry(self) -> None:
         delay = self._settings.backoff_min_s
@@ -132,56 +139,66 @@ class Uplink:
             self._stopping.wait(delay * random.uniform(0.5, 1.0))  # noqa: S311  not a secret
 
     def _connect_once(self) -> bool:
-        """Connect and carry until the connection ends; return whether it stood."""
-        client = self._make_client()
-        progress = _Progress()
-        self._follow(client, progress)
+        """Connect and carry until the connection ends; return whether it came up."""
+        connection = _Connection()
+        client = self._calling = self._make_client()
+        self._follow(client, connection)
         try:
             self._connect(client)
-        except OSError:
-            pass  # absent, refused, unreachable: the next attempt is the answer
-        except DeviceError as fault:
+            self._carry_on(client, connection)
+        except DeviceError as fault:  # first: a StorageError is an OSError too
             self._tell(News(Kind.FAULT, fault=fault))
             self._stopping.set()
-        else:
-            self._carry_on(client, progress)
-        if self._client is client:
-            self._client = None
+        except _LOST:
+            pass  # the next attempt is the answer
+        finally:
+            self._calling = None
+            _close(client)
+        came_up = self.up
+        if came_up:
+            self._standing = None
             self._tell(News(Kind.DOWN))
-        elif progress.opened and not progress.stood:
+        elif connection.opened and not connection.stood and monotonic() < connection.until:
             self._other_protocol()
-        return progress.stood
+        return came_up
 
-    def _carry_on(self, client: paho.Client, progress: "_Progress") -> None:
-        """Let paho's thread carry until the connection ends, or until a silent broker has had its time."""
-        client.loop_start()
-        if not progress.over.wait(_PATIENCE_S) and progress.stood:
-            progress.over.wait()
-        client.disconnect()
-        client.loop_stop()
+    def _carry_on(self, client: paho.Client, connection: _Connection) -> None:
+        """Carry until the connection ends, or until a silent broker has had its time.
 
-    def _follow(self, client: paho.Client, progress: "_Progress") -> None:
+        All reading and writing is in this thread, so whatever goes wrong with it ends up in `_connect_once`.
+        """
+        while client.loop() == paho.MQTT_ERR_SUCCESS and monotonic() < connection.until:
+            if self._stopping.is_set():
+                connection.until = min(connection.until, monotonic() + _GOODBYE_S)
+
+    def _follow(self, client: paho.Client, connection: _Connection) -> None:
         """Watch one connection come up: TCP, then CONNACK, then SUBACK; only then is the link up."""
 
         def on_socket_open(_client: object, _userdata: object, _socket: object) -> None:
-            progress.opened = True
+            if self._stopping.is_set():
+                raise ConnectionAbortedError
             self._about_to_connect()
+            connection.opened = True
+            connection.until = monotonic() + _PATIENCE_S
 
-        def on_connect(_client: object, _u: object, _f: object, reason: ReasonCode, _p: object) -> None:
-            if not reason.is_failure:
-                progress.stood = True
+        def on_connect(client: paho.Client, _u: object, _f: object, reason: ReasonCode, _p: object) -> None:
+            if not reason.is_failure and not connection.stood:
+                connection.stood = True
                 client.subscribe([(topic, 1) for topic in self._caller.subscriptions])
 
-        def on_subscribe(_client: object, _u: object, _mid: int, _r: object, _p: object) -> None:
-            self._client = client
-            self._tell(News(Kind.UP))
+        def on_subscribe(client: paho.Client, _u: object, _mid: int, _r: object, _p: object) -> None:
+            if connection.stood and not self.up:
+                connection.until = inf
+                self._standing = client, connection
+                self._tell(News(Kind.UP))
 
         client.on_socket_open = on_socket_open
-        client.on_disconnect = lambda *_: progress.over.set()
         client.on_connect = on_connect
         client.on_subscribe = on_subscribe
         client.on_message = self._on_message
-        client.on_publish = lambda c, _u, mid, _r, _p: self._tell(News(Kind.SENT, seq=mid, topic=str(id(c))))
+        client.on_publish = lambda _c, _u, mid, _r, _p: self._tell(_Sent(mid, connection.seqs))
+        # With this set, paho only queues what the loop publishes, and writes it in the uplink's thread.
+        client.on_socket_register_write = lambda *_: None
 
     def _make_client(self) -> paho.Client:
         client = paho.Client(
@@ -191,6 +208,7 @@ class Uplink:
             protocol=self._protocol,
             reconnect_on_failure=False,
         )
+        client.connect_timeout = _PATIENCE_S
         client.will_set(self._caller.will_topic, self._caller.will, qos=1, retain=True)
         client.max_inflight_messages_set(self._settings.window + 8)
         return client
@@ -216,11 +234,22 @@ class Uplink:
         self._protocol = three if self._five else five
 
     def _on_message(self, _client: object, _userdata: object, message: paho.MQTTMessage) -> None:
-        if len(self.inbox) >= _INBOX or len(message.payload) > LARGEST_BYTES:
+        news = News(Kind.ARRIVED, None, message.topic, bytes(message.payload), message.retain)
+        size = len(news.payload)
+        held = self._came_bytes - self._taken_bytes
+        if len(self.inbox) >= _INBOX or size > LARGEST_BYTES or held + size > _INBOX_BYTES:
             self.lost += 1
             return
-        self._tell(News(Kind.ARRIVED, 0, message.topic, bytes(message.payload), message.retain))
+        self._came_bytes += size
+        self._tell(news)
 
-    def _tell(self, news: News) -> None:
+    def _tell(self, news: News | _Sent) -> None:
         self.inbox.append(news)
         self.arrived.set()
+
+
+def _close(client: paho.Client) -> None:
+    """Let go of the connection, whatever state it is in."""
+    sock = client.socket()
+    if sock is not None:
+        sock.close()

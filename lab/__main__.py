@@ -16,8 +16,10 @@ from device.ledger import LedgerError
 from hardware.errors import HardwareError
 from lab.errors import LabError
 from lab.report import ReportError
+from lab.simulate import BrokerKind
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
+
 
 Output = Annotated[Path | None, typer.Option("--out", help="Folder for everything that comes of it.")]
 
@@ -29,7 +31,7 @@ def simulate(
     realtime: Annotated[
         bool, typer.Option("--realtime", help="At the pace of the room, not of the machine.")
     ] = False,
-    broker: Annotated[str, typer.Option(help="auto, mosquitto or amqtt.")] = "auto",
+    broker: Annotated[BrokerKind, typer.Option(help="Which broker to start.")] = "auto",
 ) -> None:
     """Play a scenario to a real speaker, cloud and broker. Exit 0 when all expectations hold, else 1."""
     from lab.session import run

@@ -8,11 +8,11 @@ from lab.evidence import Evidence
 from lab.report import write_report
 from lab.scenario import read
 from lab.show import Show, summary, tables
-from lab.simulate import simulate
+from lab.simulate import BrokerKind, simulate
 from lab.verdicts import judge
 
 
-def run(path: Path, directory: Path, *, realtime: bool, broker_kind: str) -> int:
+def run(path: Path, directory: Path, *, realtime: bool, broker_kind: BrokerKind) -> int:
     """Run the scenario at `path`; return 0 if every expectation holds, else 1.
 
     Raises:

@@ -11,15 +11,17 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import soundfile
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cloud_stub import config as cloud_config
+from cloud_stub.acks import Outgoing
 from cloud_stub.broker import Broker, open_broker
 from cloud_stub.cloud import Cloud
+from cloud_stub.door import Words
 from device import config as device_config
 from device.assemble import assemble
 from device.envelope import ReaderKey, downlink, topics
@@ -36,6 +38,9 @@ from lab.tap import Tap
 from lab.timeline import Event, Timeline
 
 _MADE_BY_US = "timeline.jsonl"
+
+Settings = dict[str, dict[str, Any]]
+BrokerKind = Literal["auto", "mosquitto", "amqtt"]
 
 
 class Outcome(NamedTuple):
@@ -57,7 +62,7 @@ def simulate(
     directory: Path,
     *,
     realtime: bool = False,
-    broker_kind: str = "auto",
+    broker_kind: BrokerKind = "auto",
     watch: Callable[[Event], None] | None = None,
 ) -> Outcome:
     """Run `scenario` and leave everything that came of it in `directory`.
@@ -102,10 +107,10 @@ class _Home:
             echo_db=scenario.echo_db, pace=pace, noise_floor=scenario.noise_floor, seed=scenario.seed,
             length_samples=self._samples,
         )  # fmt: skip
+        self._tap = Tap(directory)
         self._cloud = self._open_cloud()
         self._owner = ReaderKey.generate("mlkem768-x25519")
         write_private(directory / "owner.key", self._owner.to_bytes())
-        self._tap = Tap(directory, broker.port)
         self._speaker = self._open_speaker()
         self._gate = Gate(self._speaker)
         self._frames: list[tuple[int, int]] = []
@@ -114,8 +119,6 @@ class _Home:
 
     def run(self, *, paced: bool) -> Outcome:
         self._cloud.start()
-        self._tap.start()
-        self._tap.listening.wait(10)
         self._board.tape = self._tape
         for moment in self._moments:
             self._place(moment)
@@ -129,12 +132,12 @@ class _Home:
     def close(self) -> None:
         """Stop everything; whatever was written stays."""
         self._board.close()
-        self._tap.stop()
         self._cloud.stop()
+        self._tap.close()
         self._tape.close()
 
     def _open_cloud(self) -> Cloud:
-        settings = {
+        settings: Settings = {
             "storage": {"directory": "cloud"},
             "broker": {
                 "kind": "none",
@@ -144,15 +147,23 @@ class _Home:
             },
         }
         path = _write_settings(self._directory / "cloud.toml", settings, self._scenario.cloud)
-        return Cloud(
-            cloud_config.load(path),
-            tell=lambda kind, **fields: self._timeline(kind, self._board.now, **fields),
-        )
+        address = ("127.0.0.1", self._broker.port)
+        return Cloud(cloud_config.load(path), address, watch=self)
+
+    # -- what the cloud lets the laboratory see -----------------------------------------------------
+
+    def arrived(self, topic: str, payload: bytes) -> None:
+        """Write down what came through the broker."""
+        self._tap.write(topic, payload)
+
+    def heard(self, utterance: str, words: Words) -> None:
+        """Tell the timeline what the cloud made of an utterance."""
+        self._timeline("heard", self._board.now, id=utterance, text=words.heard, intent=words.intent)
 
     def _open_speaker(self) -> Speaker:
         note = self._cloud.keys.note(datetime.now(UTC))
         (self._directory / "keys.note").write_text(note, encoding="utf-8")
-        settings = {
+        settings: Settings = {
             "device": {"state_dir": "."},
             "cloud": {"root": self._cloud.keys.vkey, "keys": "keys.note"},
             "privacy": {"owner_reader": self._owner.public.encode()},
@@ -217,7 +228,8 @@ class _Home:
             body["to"] = order.to
         key = self._cloud.keys.signer if order.signed else Ed25519PrivateKey.generate()
         payload = downlink.sign("command", body, key)
-        self._tap.say(topics.command(self._speaker.parts.device), payload, retain=order.retained)
+        message = Outgoing(topics.command(self._speaker.parts.device), payload)
+        self._cloud.say(message, retain=order.retained)
 
     def _hold(self, sample: int) -> None:
         self._gate(sample)
@@ -265,7 +277,7 @@ def export(directory: Path) -> set[str]:
         outbox.close()
 
 
-def _write_settings(path: Path, settings: dict[str, dict[str, Any]], own: dict[str, dict[str, Any]]) -> Path:
+def _write_settings(path: Path, settings: Settings, own: Settings) -> Path:
     """Write a settings file as an operator would, the scenario's own wishes laid over ours."""
     merged = {
         section: {**settings.get(section, {}), **own.get(section, {})} for section in {**settings, **own}

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Print the Mermaid diagram of the speaker's phases, drawn from the table in device/session.py.
 
-`--check FILE` compares the diagram in a Markdown file (between `<!-- session -->` and `<!-- /session -->`) with
-the table, and exits 1 when they differ; `--write FILE` puts it there. Touches nothing outside those markers.
+`--check FILE` compares the diagram in a Markdown file, between `<!-- session -->` and `<!-- /session -->`, with the
+table, and exits 1 when they differ; `--write FILE` puts it there. It touches nothing outside those markers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what `arguments` say; 0 is done or equal, 1 is not."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--check", type=Path, metavar="FILE", help="exit 1 unless FILE shows the table as it is")
+    what.add_argument(
+        "--check", type=Path, metavar="FILE", help="exit 1 unless FILE shows the table as it is"
+    )
     what.add_argument("--write", type=Path, metavar="FILE", help="put the diagram into FILE")
     options = parser.parse_args(arguments)
     page: Path | None = options.check or options.write

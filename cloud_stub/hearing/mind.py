@@ -95,9 +95,8 @@ def open_mind(settings: Settings | None = None, now: Callable[[], datetime] = lo
     lexicon, sentences = Lexicon(), Sentences()
     musicians = Catalogue(read_artists(settings.artists), lexicon)
     grammar = write_grammar(sentences.templates, lexicon.__contains__, {"artist": musicians.spoken})
-    if grammar.left_out:
-        _LOG.info(
-            "%d sentences and names cannot be listened for: %s", len(grammar.left_out), grammar.left_out
-        )
+    unheard = [*grammar.left_out, *musicians.unspoken]
+    if unheard:
+        _LOG.info("hearing: %d sentences and names cannot be listened for: %s", len(unheard), unheard)
     ears = Ears(grammar.text, lexicon, lambda text: sentences.understand(text).intent != NONE)
     return Mind(ears, sentences, musicians, find_voice() if settings.voice else None, now)

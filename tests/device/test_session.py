@@ -4,7 +4,6 @@ import importlib.util
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -170,13 +169,13 @@ def test_however_events_fall_capture_and_microphone_are_what_the_phase_says(
 
 
 @pytest.fixture
-def draw() -> Iterator[ModuleType]:
+def draw() -> ModuleType:
     spec = importlib.util.spec_from_file_location("draw_session", ROOT / "scripts" / "draw_session.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    yield module
+    return module
 
 
 def test_the_diagram_in_the_architecture_page_is_the_table(draw: ModuleType) -> None:
@@ -196,7 +195,9 @@ def test_a_changed_row_makes_the_check_fail_and_writing_mends_it(
     assert page.read_text() == text
 
 
-@pytest.mark.parametrize("text", ["# A page\n", "<!-- session -->\n", "<!-- /session -->\n<!-- session -->\n"])
+@pytest.mark.parametrize(
+    "text", ["# A page\n", "<!-- session -->\n", "<!-- /session -->\n<!-- session -->\n"]
+)
 def test_a_page_without_a_place_for_the_diagram_is_refused(
     draw: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
 ) -> None:
@@ -211,7 +212,9 @@ def test_every_row_is_drawn() -> None:
     drawn = session.diagram()
     for row in ROWS:
         arrows = [line for line in drawn.splitlines() if f"{row.phase.value} --> {row.to.value}: " in line]
-        assert any(row.event.value in line.partition(": ")[2].partition(" / ")[0].split(", ") for line in arrows)
+        assert any(
+            row.event.value in line.partition(": ")[2].partition(" / ")[0].split(", ") for line in arrows
+        )
 
 
 def test_the_script_prints_the_diagram_from_any_folder(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
-"""A second reader of the wire format, written from docs/wire-format.md alone by someone who had seen nothing else.
+"""A second reader of the wire format, written from docs/wire-format.md alone by someone who saw nothing else.
 
-It opens every utterance among the vectors with every key that the vector names, compares each value on the way, and
-checks that every attack of refused.json is refused at the step that it names. It imports none of our code and needs
-the package `cryptography`: python second_reader.py [DIR]
+It opens every utterance among the vectors with every key that the vector names, compares each value on the
+way, and checks that every attack of refused.json is refused at the step that it names. It imports none of our
+code and needs the package `cryptography`: python second_reader.py [DIR]
 """
 
 import base64
@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, cast
 
@@ -35,11 +36,11 @@ JSON_LIMIT = 65_536
 COUNT_LIMIT = 2**53 - 1
 
 
-class Refused(Exception):
+class CheckError(Exception):
     """A check failed. The text is for whoever debugs a reader, never for a sender."""
 
 
-class RefusedAt(Exception):
+class StepError(Exception):
     """The step that refused an utterance."""
 
 
@@ -47,16 +48,16 @@ class RefusedAt(Exception):
 def step(name: str) -> Iterator[None]:
     try:
         yield
-    except Refused as reason:
-        raise RefusedAt(name) from reason
+    except CheckError as reason:
+        raise StepError(name) from reason
 
 
 def require(holds: bool, what: str) -> None:
     if not holds:
-        raise Refused(what)
+        raise CheckError(what)
 
 
-# --- Notation: bytes, base64, canonical JSON ---------------------------------------------------------------------
+# --- Notation: bytes, base64, canonical JSON ----------------------------------------------------------------
 
 
 class Cursor:
@@ -82,7 +83,7 @@ def from_base64(text: str) -> bytes:
     try:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise Refused("not base64") from None
+        raise CheckError("not base64") from None
     require(base64.b64encode(raw).decode() == text, "not the canonical base64")
     return raw
 
@@ -130,12 +131,12 @@ def read_json(raw: bytes) -> object:
         value: object = json.loads(raw.decode(), parse_constant=no_constant)
         again = canonical(value).encode()
     except (ValueError, OverflowError, RecursionError):
-        raise Refused("not JSON") from None
+        raise CheckError("not JSON") from None
     require(again == raw, "not canonical JSON")
     return value
 
 
-# --- Rules for fields --------------------------------------------------------------------------------------------
+# --- Rules for fields ---------------------------------------------------------------------------------------
 
 
 def text_of(pattern: str) -> Rule:
@@ -229,7 +230,7 @@ END_RECORD = fields(
 )
 
 
-# --- Keys and HPKE -----------------------------------------------------------------------------------------------
+# --- Keys and HPKE ------------------------------------------------------------------------------------------
 
 
 class Suite(NamedTuple):
@@ -241,7 +242,7 @@ class Suite(NamedTuple):
 
 SUITES = {"x25519": Suite(0x0020, 32, 32, 80), "mlkem768-x25519": Suite(0x647A, 1216, 1120, 1168)}
 MLKEM_CIPHERTEXT = 1088
-XWING_LABEL = rb"\.//^\ "[:6]
+XWING_LABEL = bytes.fromhex("5c2e2f2f5e5c")
 
 
 def expand(prk: bytes, info: bytes, length: int) -> bytes:
@@ -281,7 +282,7 @@ class ReaderKey:
         try:
             dh = self.x25519.exchange(X25519PublicKey.from_public_bytes(ephemeral))
         except ValueError:
-            raise Refused("X25519 gave zero") from None
+            raise CheckError("X25519 gave zero") from None
         if self.mlkem is None:
             kdf = Labeled(b"KEM" + SUITES[self.suite].kem.to_bytes(2, "big"))
             return kdf.expand(kdf.extract(b"", b"eae_prk", dh), b"shared_secret", enc + own, 32)
@@ -302,7 +303,8 @@ class ReaderKey:
 def read_private(text: str) -> ReaderKey:
     prefix, suite, raw_text = text.removesuffix("\n").split(":")
     seed = from_base64(raw_text)
-    require(prefix == "overheard-reader-private" and suite in SUITES and len(seed) == 32, "not a private reader key")
+    require(prefix == "overheard-reader-private" and suite in SUITES, "not a private reader key")
+    require(len(seed) == 32, "length of a private reader key")
     if suite == "x25519":
         return ReaderKey(suite, X25519PrivateKey.from_private_bytes(seed), None)
     expanded = hashlib.shake_256(seed).digest(96)
@@ -314,17 +316,17 @@ def aead_open(key: bytes, nonce: bytes, sealed: bytes) -> bytes:
     try:
         return ChaCha20Poly1305(key).decrypt(nonce, sealed, None)
     except InvalidTag:
-        raise Refused("does not open") from None
+        raise CheckError("does not open") from None
 
 
 def verify(signer: bytes, signature: bytes, signed: bytes) -> None:
     try:
         Ed25519PublicKey.from_public_bytes(signer).verify(signature, signed)
     except (InvalidSignature, ValueError):
-        raise Refused("signature") from None
+        raise CheckError("signature") from None
 
 
-# --- The messages, in the order of "What to check" ---------------------------------------------------------------
+# --- The messages, in the order of "What to check" ----------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -455,12 +457,13 @@ def open_utterance(message: bytes, segments: list[bytes], end: bytes, key: Reade
     return Opened(begin, data_key, derived, b"".join(sounds))
 
 
-# --- The vectors -------------------------------------------------------------------------------------------------
+# --- The vectors --------------------------------------------------------------------------------------------
 
 
 def open_vector(vector: dict[str, Any], reader: str) -> Opened:
     begin, end = bytes.fromhex(vector["begin"]), bytes.fromhex(vector["end"])
-    return open_utterance(begin, [bytes.fromhex(segment) for segment in vector["segments"]], end, read_private(reader))
+    segments = [bytes.fromhex(segment) for segment in vector["segments"]]
+    return open_utterance(begin, segments, end, read_private(reader))
 
 
 def compare(vector: dict[str, Any], opened: Opened) -> str:
@@ -485,21 +488,29 @@ def read_all(utterance: dict[str, Any]) -> str:
     for reader in utterance["reader_private_keys"]:
         try:
             different = compare(utterance, open_vector(utterance, reader))
-        except RefusedAt as refusal:
+        except StepError as refusal:
             return f"refused at {refusal}: {refusal.__cause__}"
         if different:
             return f"differs in {different}"
     return ""
 
 
-def attack(vector: dict[str, Any], base: dict[str, Any]) -> str:
+def attack(vector: dict[str, Any], utterances: dict[str, dict[str, Any]]) -> str:
     """What is wrong with a vector that must be refused, or nothing."""
+    base = utterances[vector["base"]]
     reader = vector.get("reader", base["reader_private_keys"][0])
     try:
         open_vector(base | vector, reader)
-    except RefusedAt as refusal:
+    except StepError as refusal:
         return "" if str(refusal) == vector["refused_at"] else f"refused at {refusal}: {refusal.__cause__}"
     return "opened"
+
+
+def checked(check: Callable[[], str]) -> str:
+    try:
+        return check()
+    except (CheckError, LookupError, TypeError, ValueError) as error:
+        return f"the vector itself is malformed: {error!r}"
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -510,8 +521,8 @@ def run(directory: Path) -> int:
     files = {path.stem: load(path) for path in sorted(directory.glob("*.json"))}
     utterances = {name: vector for name, vector in files.items() if "reader_private_keys" in vector}
     attacks: list[dict[str, Any]] = files.get("refused", {}).get("vectors", [])
-    results = [(name, read_all(vector)) for name, vector in utterances.items()]
-    results += [(vector["name"], attack(vector, utterances[vector["base"]])) for vector in attacks]
+    results = [(name, checked(partial(read_all, vector))) for name, vector in utterances.items()]
+    results += [(vector["name"], checked(partial(attack, vector, utterances))) for vector in attacks]
     wrong = [f"{name}: {problem}" for name, problem in results if problem]
     if wrong or not utterances or not attacks:
         print("\n".join(wrong) or f"no vectors in {directory}")
