@@ -7,9 +7,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
+import msgspec
 import typer
 
-from cloud_stub.broker import open_broker
+from cloud_stub.broker import Broker, open_broker
 from cloud_stub.cloud import Cloud
 from cloud_stub.config import Config, load
 from cloud_stub.errors import CloudError, KeyFileError
@@ -28,7 +29,7 @@ def run(config: ConfigFile = None) -> None:
         _serve(settings, settings.broker.port, "none")
         return
     with open_broker(settings.broker.kind, settings.broker.port, settings.storage.broker) as broker:
-        _serve(settings, broker.port, broker.kind)
+        _serve(_as_spoken_by(broker, settings), broker.port, broker.kind)
 
 
 @app.command()
@@ -42,6 +43,14 @@ def keys(config: ConfigFile = None) -> None:
     except OSError as error:
         raise KeyFileError(f"{note}: {error.strerror}; the cloud must own this directory") from error
     typer.echo(held.vkey)
+
+
+def _as_spoken_by(broker: Broker, settings: Config) -> Config:
+    """The settings, without a first attempt in a protocol that the embedded broker does not speak."""
+    if broker.kind != "amqtt":
+        return settings
+    replace = msgspec.structs.replace
+    return replace(settings, broker=replace(settings.broker, protocol="3.1.1"))
 
 
 def _serve(settings: Config, port: int, kind: str) -> None:

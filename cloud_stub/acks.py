@@ -32,6 +32,10 @@ class Acks:
         """The utterance is here, whole and durable: its device may forget it."""
         return self._sign(whose, state="complete")
 
+    def truncated(self, whose: Whose) -> Outgoing:
+        """All that was asked for is here, and no end came: its device may forget it unless it has more."""
+        return self._sign(whose, state="truncated", end=True)
+
     def missing(
         self, whose: Whose, segments: list[list[int]], *, begin: bool = False, end: bool = False
     ) -> Outgoing:

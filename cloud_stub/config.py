@@ -45,6 +45,7 @@ class BrokerSection(_Section, frozen=True):
     kind: Literal["auto", "mosquitto", "amqtt", "none"]
     host: Annotated[str, msgspec.Meta(min_length=1)]
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)]
+    protocol: Literal["auto", "5", "3.1.1"]
     backoff_min_s: Positive
     backoff_max_s: Positive
 

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
+from cryptography.exceptions import InvalidTag
 
 from cloud_stub import access, pieces
 from cloud_stub.database import Database
@@ -35,7 +36,6 @@ class Recording(NamedTuple):
 
 
 class _Kept(NamedTuple):
-    utterance: str
     begin: bytes
     segments: dict[int, bytes]
     words: bytes | None
@@ -64,10 +64,10 @@ class Door:
             if wrapped is None or begin is None:
                 raise NotKept(f"utterance {utterance}: not kept; choose one that is listed")
             access.append(sql, "open", utterance, (who, why, now))
-            kept = _Kept(utterance, begin, pieces.segments(sql, utterance), pieces.get(sql, utterance, WORDS))
+            kept = _Kept(begin, pieces.segments(sql, utterance), pieces.get(sql, utterance, WORDS))
         try:
             return self._opened(kept, self._key.unwrap(wrapped))
-        except (EnvelopeError, msgspec.MsgspecError) as error:
+        except (EnvelopeError, InvalidTag, msgspec.MsgspecError) as error:
             raise StorageError(f"utterance {utterance}: altered; restore the vault from a backup") from error
 
     def _opened(self, kept: _Kept, data_key: bytes) -> Recording:
@@ -80,5 +80,5 @@ class Door:
             expected = segment.index + 1
         if kept.words is None:
             return Recording(begin.header, bytes(pcm), None, None, None)
-        words = msgspec.json.decode(open_words(data_key, kept.utterance, kept.words), type=Words)
+        words = msgspec.json.decode(open_words(data_key, kept.words), type=Words)
         return Recording(begin.header, bytes(pcm), words.heard, words.intent, words.answer)

@@ -4,6 +4,7 @@ It keeps the messages of a client that is away, until it is stopped. It never li
 """
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections.abc import Coroutine
@@ -84,21 +85,27 @@ class _Closing(Broker):  # type: ignore[misc]  # amqtt carries no types
     def __init__(self, settings: dict[str, object]) -> None:
         super().__init__(settings)
         self._writers: set[asyncio.StreamWriter] = set()
+        self._ending = False
 
     async def stream_connected(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
     ) -> None:
+        if self._ending:
+            writer.transport.abort()
+            return
         self._writers.add(writer)
         try:
-            await super().stream_connected(reader, writer, listener_name)
+            with contextlib.suppress(OSError):  # the client went away while it was spoken to
+                await super().stream_connected(reader, writer, listener_name)
         finally:
             self._writers.discard(writer)
             writer.close()
 
     async def end(self) -> None:
-        await self.shutdown()
-        for writer in self._writers:
+        self._ending = True
+        for writer in self._writers:  # a client that is still there would keep amqtt waiting for it
             writer.transport.abort()
+        await self.shutdown()
 
 
 async def _listen(port: int) -> _Closing:

@@ -120,9 +120,11 @@ class Ingest:
             raise Refused("foreign_device")
         if held is not None and held[1] == "forgotten":
             self.taken["after_forgotten"] += 1
-            return [self._acks.complete(whose)] if kind == "end" else []
+            return self._after_forgotten(kind, whose)
+        if kind == "begin" and held is not None:
+            return self._take_begin_again(whose, payload, cut_short=held[1] == "truncated")
         if kind == "begin":
-            return self._take_begin(whose, payload, now, known=held is not None)
+            return self._take_begin(whose, payload, now)
         if held is None:
             return self._wait(Waiting(kind, payload), whose, now)
         if kind == "segment":
@@ -135,10 +137,22 @@ class Ingest:
         self.taken["waiting"] += 1
         return [self._acks.missing(whose, [], begin=True)] if message.kind == "end" else []
 
-    def _take_begin(self, whose: Whose, payload: bytes, now: datetime, *, known: bool) -> list[Outgoing]:
-        if known:
-            self._count("begin", "same" if self._vault.messages(whose.utterance)[0] == payload else "other")
+    def _after_forgotten(self, kind: str, whose: Whose) -> list[Outgoing]:
+        if kind == "end":
+            return [self._acks.complete(whose)]
+        held = self._vault.find(whose.utterance) if kind == "begin" else None
+        return [self._acks.truncated(whose)] if held is not None and held.completed is None else []
+
+    def _take_begin_again(self, whose: Whose, payload: bytes, *, cut_short: bool) -> list[Outgoing]:
+        """A begin that is here already; so a device asks about an utterance whose end was never made."""
+        begin, segments, end = self._vault.messages(whose.utterance)
+        self._count("begin", "same" if begin == payload else "other")
+        if not cut_short:
             return []
+        whole = end is None and not gaps(segments, max(segments, default=-1) + 1)
+        return [self._acks.truncated(whose) if whole else self._missing(whose)]
+
+    def _take_begin(self, whose: Whose, payload: bytes, now: datetime) -> list[Outgoing]:
         try:
             begin = Begin.parse(payload)
         except EnvelopeError as error:

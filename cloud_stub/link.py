@@ -17,6 +17,11 @@ from device.envelope.topics import UP_FILTER
 CLIENT_ID = "overheard-cloud"
 SESSION_S = 7 * 86_400
 KEEPALIVE_S = 20
+PATIENCE_S = 1.0
+"""How long a broker may take to answer the first greeting; doubles, so that a slow one is met in the end."""
+
+FIVE, THREE = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
+PROTOCOLS = {"auto": (FIVE, THREE), "5": (FIVE,), "3.1.1": (THREE,)}
 
 
 class Link:
@@ -43,6 +48,7 @@ class Link:
         self._stopping = False
         self._counting = threading.Lock()
         self._unsent: dict[paho.Client, int] = {}
+        self._unwelcomed = False
         self._turn = threading.Event()
         self._client: paho.Client | None = None
         self._thread = threading.Thread(target=self._stay_connected, name="link", daemon=True)
@@ -70,12 +76,11 @@ class Link:
 
     def _stay_connected(self) -> None:
         """One paho client for each protocol tried; paho itself comes back with a bounded back-off."""
-        for protocol in itertools.cycle((MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311)):
+        for attempt, protocol in enumerate(itertools.cycle(PROTOCOLS[self._settings.protocol])):
             self._turn.clear()
             client = self._client = self._make_client(protocol)
             client.loop_start()
-            if not self._stopping:
-                self._turn.wait()
+            self._wait_for_turn(PATIENCE_S * 2 ** min(attempt // 2, 5))
             self.up.clear()
             with self._counting:
                 self._client = None
@@ -86,13 +91,29 @@ class Link:
             if self._stopping:
                 return
 
+    def _wait_for_turn(self, patience_s: float) -> None:
+        """Until it is refused or told to stop, or the broker took a connection and says nothing.
+
+        amqtt does: it takes the properties of an MQTT 5 greeting for the length of a name, and waits for it.
+        """
+        while not self._stopping and not self._turn.wait(patience_s) and not self._unwelcomed:
+            pass
+
+    def _socket_opened(self, *_: object) -> None:
+        self._unwelcomed = True
+
+    def _socket_closed(self, *_: object) -> None:
+        self._unwelcomed = False
+
     def _make_client(self, protocol: MQTTProtocolVersion) -> paho.Client:
-        five = protocol == MQTTProtocolVersion.MQTTv5
+        five = protocol == FIVE
         clean = None if five else False
         client = paho.Client(CallbackAPIVersion.VERSION2, CLIENT_ID, clean, protocol=protocol)
         low, high = self._settings.backoff_min_s, self._settings.backoff_max_s
         client.reconnect_delay_set(low, high)  # type: ignore[arg-type]  # any number of seconds will do
         client.max_inflight_messages_set(100)
+        client.on_socket_open = self._socket_opened
+        client.on_socket_close = self._socket_closed
         client.on_connect = self._on_connect
         client.on_disconnect = lambda *_: self.up.clear()
         client.on_subscribe = lambda *_: self.up.set()
@@ -116,6 +137,7 @@ class Link:
     def _on_connect(
         self, client: paho.Client, _userdata: Any, _flags: Any, reason: ReasonCode, _p: Any
     ) -> None:
+        self._unwelcomed = False
         if not reason.is_failure:
             client.subscribe(UP_FILTER, qos=1)
             self._came_up()

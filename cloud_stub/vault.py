@@ -153,7 +153,7 @@ class Vault:
         nonce: 12 random bytes; None draws them. Raises NotKept.
         """
         plain = msgspec.json.encode(words)
-        sealed = seal_words(self._data_key(utterance), utterance, plain, nonce or os.urandom(NONCE_BYTES))
+        sealed = seal_words(self._data_key(utterance), plain, nonce or os.urandom(NONCE_BYTES))
         with self._database.write() as sql:
             pieces.replace(sql, utterance, WORDS, sealed)
 

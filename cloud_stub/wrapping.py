@@ -3,13 +3,12 @@
 import os
 from pathlib import Path
 
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
-from cloud_stub.errors import KeyFileError, StorageError
+from cloud_stub.errors import KeyFileError
 from cloud_stub.private_files import keep
 
 KEY_BYTES = 32
@@ -44,23 +43,18 @@ class VaultKey:
             ) from error
 
 
-def seal_words(data_key: bytes, utterance: str, words: bytes, nonce: bytes) -> bytes:
+def seal_words(data_key: bytes, words: bytes, nonce: bytes) -> bytes:
     """Words of an utterance sealed under its own data key, so that they go when it goes: nonce | ciphertext.
 
     nonce: 12 random bytes.
     """
-    return nonce + _words_cipher(data_key, utterance).encrypt(nonce, words, utterance.encode())
+    return nonce + _words_cipher(data_key).encrypt(nonce, words, None)
 
 
-def open_words(data_key: bytes, utterance: str, sealed: bytes) -> bytes:
-    """What `seal_words` sealed. Raises StorageError when it was altered."""
-    cipher = _words_cipher(data_key, utterance)
-    try:
-        return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], utterance.encode())
-    except InvalidTag as error:
-        raise StorageError(f"words of {utterance}: altered; restore the vault from a backup") from error
+def open_words(data_key: bytes, sealed: bytes) -> bytes:
+    """What `seal_words` sealed. Raises InvalidTag when it was altered."""
+    return _words_cipher(data_key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], None)
 
 
-def _words_cipher(data_key: bytes, utterance: str) -> ChaCha20Poly1305:
-    info = WORDS_DOMAIN + utterance.encode()
-    return ChaCha20Poly1305(HKDFExpand(hashes.SHA256(), KEY_BYTES, info).derive(data_key))
+def _words_cipher(data_key: bytes) -> ChaCha20Poly1305:
+    return ChaCha20Poly1305(HKDFExpand(hashes.SHA256(), KEY_BYTES, WORDS_DOMAIN).derive(data_key))

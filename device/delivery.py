@@ -2,8 +2,8 @@
 
 In order and within a window; again after a broken connection unless the broker had confirmed it; again when
 the cloud names what it misses; and the end record again, ever more rarely, while an utterance lacks its
-acknowledgement. A broker's confirmation is not durability: only the cloud's signed acknowledgement empties
-the outbox.
+acknowledgement (of one that lost its end in a power cut, the last segment and the begin). A broker's
+confirmation is not durability: only the cloud's signed acknowledgement empties the outbox.
 """
 
 from collections import deque
@@ -56,7 +56,7 @@ class Delivery:
         self._ask_again = ask_again_samples
         self._tell = tell
         self._late: deque[tuple[int, str]] = deque()
-        self._flying: set[int] = set()
+        self._flying: dict[int, str] = {}
         self._landed: set[int] = set()
         self._asks: dict[str, _Ask] = {}
         self._live: str | None = None
@@ -75,7 +75,7 @@ class Delivery:
 
     @property
     def unacknowledged(self) -> int:
-        """How many ended utterances wait for the cloud's acknowledgement."""
+        """How many utterances wait for the cloud's acknowledgement, but for the live one."""
         return len(self._asks)
 
     def send(self, messages: Sequence[Sealed], now: int) -> None:
@@ -104,10 +104,12 @@ class Delivery:
             ask.due = now + self._ask_again
         self.tend(now)
 
-    def sent(self, seq: int) -> None:
-        """The broker confirmed a message; if nobody waits for that any more, it means nothing."""
-        if seq in self._flying:
-            self._flying.remove(seq)
+    def sent(self, seq: int | None) -> None:
+        """The broker confirmed a message. Of one that is not kept, or not any more, it means nothing."""
+        if seq is None or seq not in self._flying:
+            return
+        utterance = self._flying.pop(seq)
+        if utterance == self._live or utterance in self._asks:
             self._landed.add(seq)
 
     def acknowledged(self, ack: Ack) -> None:
@@ -120,10 +122,11 @@ class Delivery:
             self._landed.difference_update(missed)  # the broker had them, and lost them
             self._queue(missed, "missing")
             return
+        if ack.state == "truncated" and any(w.kind == "end" or w.seq not in self._landed for w in kept):
+            return  # the cloud gave up too early: there is more, and it is on its way or will be asked about
         if kept:
             self._outbox.forget(ack.utterance, dropped="truncated" if ack.state == "truncated" else None)
-        for seqs in (self._flying, self._landed):
-            seqs.difference_update(waiting.seq for waiting in kept)
+        self._landed.difference_update(waiting.seq for waiting in kept)
         self._asks.pop(ack.utterance, None)
 
     def tend(self, now: int) -> None:
@@ -133,8 +136,7 @@ class Delivery:
         for utterance, ask in self._asks.items():
             if now >= ask.due:
                 ask.put_off(now, self._ask_again * _LONGEST_ASK)
-                kept = self._outbox.waiting(utterance)
-                self._queue([waiting.seq for waiting in kept if waiting.kind == "end"], "ask")
+                self._queue(_question(self._outbox.waiting(utterance)), "ask")
         while self._late and len(self._flying) < self._window:
             room = min(_BATCH, self._window - len(self._flying), len(self._late))
             batch = [self._late.popleft() for _ in range(room)]
@@ -142,13 +144,13 @@ class Delivery:
                 self._publish(self._outbox.depart([seq for seq, _ in alike], cause))
 
     def _queue(self, seqs: Iterable[int], cause: str) -> None:
-        under_way = {seq for seq, _ in self._late} | self._flying
+        under_way = {seq for seq, _ in self._late} | self._flying.keys()
         self._late.extend((seq, cause) for seq in seqs if seq not in under_way)
 
     def _publish(self, departures: Iterable[Departure]) -> None:
         for departure in departures:
             if departure.seq is not None:
-                self._flying.add(departure.seq)
+                self._flying[departure.seq] = departure.row.utterance or ""
             tell_departure(self._tell, departure)
             self._carrier.publish(departure)
 
@@ -159,9 +161,8 @@ class Delivery:
         waiting = self._outbox.waiting()
         ended = {w.utterance for w in waiting if w.kind == "end"}
         for utterance in dict.fromkeys(w.utterance for w in waiting):
-            if utterance in ended:
-                self._asks[utterance] = _Ask(self._ask_again, self._ask_again)
-            else:
+            self._asks[utterance] = _Ask(self._ask_again, self._ask_again)
+            if utterance not in ended:
                 self._outbox.cut_short(utterance, "power_lost")
 
 
@@ -175,6 +176,13 @@ class _Ask:
     def put_off(self, now: int, longest: int) -> None:
         self._interval = min(2 * self._interval, longest)
         self.due = now + self._interval
+
+
+def _question(kept: Sequence[Waiting]) -> list[int]:
+    """What to send again so that the cloud says what it has: the end, else the last segment and the begin."""
+    if not kept or kept[-1].kind == "end":
+        return [waiting.seq for waiting in kept[-1:]]
+    return list(dict.fromkeys((kept[-1].seq, kept[0].seq)))
 
 
 def _misses(ack: Ack, waiting: Waiting) -> bool:

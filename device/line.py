@@ -72,8 +72,7 @@ class Line:
                 case Kind.ARRIVED:
                     yield from self._arrived(news, now)
                 case Kind.SENT:
-                    if news.seq is not None:
-                        self._delivery.sent(news.seq)
+                    self._delivery.sent(news.seq)
                 case Kind.UP:
                     self._connected = True
                     self._link(now)

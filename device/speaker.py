@@ -28,6 +28,9 @@ from hardware.errors import EndOfInput
 _SCORE_EVERY = 5
 """Frames between two scores told to a witness."""
 
+_PULSE_SAMPLES = RATE_HZ // 10
+"""How often the light is looked after while nothing else goes on, if it may pulse."""
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -158,8 +161,8 @@ class Speaker:
         self._show()
         parts.board.panel.tick(now)
         busy = self.phase is not Phase.IDLE or parts.hands.pending or parts.delivery.moving
-        soon = now + RATE_HZ
-        self._due = now if busy or parts.board.panel.animated else min(soon, parts.voice.next_timer or soon)
+        soon = now + (_PULSE_SAMPLES if parts.board.panel.animated else RATE_HZ)
+        self._due = now if busy else min(soon, parts.voice.next_timer or soon)
 
     # -- events ------------------------------------------------------------------------------------
 

@@ -66,8 +66,6 @@ class Trust:
             return False
         if keys == self._keys:  # it is retained: every connection brings it again
             return True
-        if keys == self._keys:
-            return True
         try:
             write_private(self._memory, note)
         except OSError as error:

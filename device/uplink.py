@@ -9,26 +9,19 @@ import struct
 import threading
 from collections import deque
 from collections.abc import Callable
+from enum import Enum
 from math import inf
 from time import monotonic
 from typing import NamedTuple
 
 import paho.mqtt.client as paho
 from paho.mqtt import MQTTException
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from device.config import UplinkSection
+from device.dial import LARGEST_BYTES, dial, hang_up, make_client
 from device.errors import DeviceError
-from device.news import Kind, News
 from device.outbox import Departure
-
-LARGEST_BYTES = 1 << 20
-"""No message from the broker may be larger; it says so to an MQTT 5 broker, and drops what is larger from
-any.
-"""
 
 _PATIENCE_S = 3.0
 """How long a broker may take to accept TCP, and from there to its SUBACK."""
@@ -37,10 +30,31 @@ _GOODBYE_S = 1.0
 """How long the last messages may take to leave when we hang up."""
 
 _INBOX, _INBOX_BYTES = 1024, 8 << 20
-"""Messages from the broker that wait for the loop; the newest are dropped when there are so many."""
+"""So much from the broker may wait for the loop; what comes then is dropped, as is what is too large."""
 
 _LOST = (OSError, ValueError, LookupError, struct.error, MQTTException)
 """How a connection fails: absent, refused, unreachable, or a broker that talks nonsense."""
+
+
+class Kind(Enum):
+    """What the uplink has to report."""
+
+    UP = "up"
+    DOWN = "down"
+    SENT = "sent"
+    ARRIVED = "arrived"
+    FAULT = "fault"
+
+
+class News(NamedTuple):
+    """One report of the uplink's thread to the loop. `seq` is the outbox's, of a kept message SENT."""
+
+    kind: Kind
+    seq: int | None = None
+    topic: str = ""
+    payload: bytes = b""
+    retained: bool = False
+    fault: DeviceError | None = None
 
 
 class _Sent(NamedTuple):
@@ -85,8 +99,7 @@ class Uplink:
         self._thread = threading.Thread(target=self._carry, name="uplink", daemon=True)
         self._calling: paho.Client | None = None
         self._standing: tuple[paho.Client, _Connection] | None = None
-        three = settings.protocol == "3.1.1"
-        self._protocol = MQTTProtocolVersion.MQTTv311 if three else MQTTProtocolVersion.MQTTv5
+        self._five = settings.protocol != "3.1.1"
         self._came_bytes = self._taken_bytes = 0
         self.inbox: deque[News | _Sent] = deque()
         self.lost = 0
@@ -141,10 +154,13 @@ class Uplink:
     def _connect_once(self) -> bool:
         """Connect and carry until the connection ends; return whether it came up."""
         connection = _Connection()
-        client = self._calling = self._make_client()
+        client = self._calling = make_client(
+            self._caller.device, five=self._five, inflight=self._settings.window + 8, timeout_s=_PATIENCE_S
+        )
+        client.will_set(self._caller.will_topic, self._caller.will, qos=1, retain=True)
         self._follow(client, connection)
         try:
-            self._connect(client)
+            dial(client, self._settings)
             self._carry_on(client, connection)
         except DeviceError as fault:  # first: a StorageError is an OSError too
             self._tell(News(Kind.FAULT, fault=fault))
@@ -153,7 +169,7 @@ class Uplink:
             pass  # the next attempt is the answer
         finally:
             self._calling = None
-            _close(client)
+            hang_up(client)
         came_up = self.up
         if came_up:
             self._standing = None
@@ -197,41 +213,11 @@ class Uplink:
         client.on_subscribe = on_subscribe
         client.on_message = self._on_message
         client.on_publish = lambda _c, _u, mid, _r, _p: self._tell(_Sent(mid, connection.seqs))
-        # With this set, paho only queues what the loop publishes, and writes it in the uplink's thread.
-        client.on_socket_register_write = lambda *_: None
-
-    def _make_client(self) -> paho.Client:
-        client = paho.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=self._caller.device,
-            clean_session=None if self._five else True,
-            protocol=self._protocol,
-            reconnect_on_failure=False,
-        )
-        client.connect_timeout = _PATIENCE_S
-        client.will_set(self._caller.will_topic, self._caller.will, qos=1, retain=True)
-        client.max_inflight_messages_set(self._settings.window + 8)
-        return client
-
-    @property
-    def _five(self) -> bool:
-        return self._protocol == MQTTProtocolVersion.MQTTv5
-
-    def _connect(self, client: paho.Client) -> None:
-        host, port, keepalive_s = self._settings.host, self._settings.port, self._settings.keepalive_s
-        if self._five:
-            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-            properties.MaximumPacketSize = LARGEST_BYTES
-            client.connect(host, port, keepalive_s, clean_start=True, properties=properties)
-        else:
-            client.connect(host, port, keepalive_s)
 
     def _other_protocol(self) -> None:
         """MQTT 5 where the broker has it; one that refuses it is asked in 3.1.1 next, and back again."""
-        if self._settings.protocol != "auto":
-            return
-        five, three = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
-        self._protocol = three if self._five else five
+        if self._settings.protocol == "auto":
+            self._five = not self._five
 
     def _on_message(self, _client: object, _userdata: object, message: paho.MQTTMessage) -> None:
         news = News(Kind.ARRIVED, None, message.topic, bytes(message.payload), message.retain)
@@ -246,10 +232,3 @@ class Uplink:
     def _tell(self, news: News | _Sent) -> None:
         self.inbox.append(news)
         self.arrived.set()
-
-
-def _close(client: paho.Client) -> None:
-    """Let go of the connection, whatever state it is in."""
-    sock = client.socket()
-    if sock is not None:
-        sock.close()

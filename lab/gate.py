@@ -6,7 +6,7 @@ take. It waits on events, never by the clock, but for one patience after which a
 world for ever.
 """
 
-from threading import Event
+from collections.abc import Callable
 
 from device.session import Phase
 from device.speaker import Speaker
@@ -22,7 +22,6 @@ class Gate:
         self._patience_s = patience_s
         self._given_up: tuple[object, ...] | None = None
         self.broker_up = True
-        self.cloud_busy = Event()
 
     def __call__(self, _sample: int) -> None:
         """Return when the loop may hear its next frame."""
@@ -37,6 +36,14 @@ class Gate:
             if not line.arrived.wait(self._patience_s):
                 self._given_up = state
         self._given_up = None
+
+    def until_it_hears(self, say: Callable[[], None]) -> None:
+        """Say something to the speaker over the line, and return once it has arrived there."""
+        line = self._speaker.parts.line
+        line.arrived.clear()
+        say()
+        if line.up:
+            line.arrived.wait(self._patience_s)
 
     def _waits_for(self) -> tuple[object, ...] | None:
         """What the world stands still for, or None when nothing is under way."""

@@ -229,7 +229,7 @@ class _Home:
         key = self._cloud.keys.signer if order.signed else Ed25519PrivateKey.generate()
         payload = downlink.sign("command", body, key)
         message = Outgoing(topics.command(self._speaker.parts.device), payload)
-        self._cloud.say(message, retain=order.retained)
+        self._gate.until_it_hears(partial(self._cloud.say, message, retain=order.retained))
 
     def _hold(self, sample: int) -> None:
         self._gate(sample)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Print the Mermaid diagram of the speaker's phases, drawn from the table in device/session.py.
 
-`--check FILE` compares the diagram in a Markdown file, between `<!-- session -->` and `<!-- /session -->`, with the
-table, and exits 1 when they differ; `--write FILE` puts it there. It touches nothing outside those markers.
+`--check FILE` compares the diagram between `<!-- session -->` and `<!-- /session -->` in a Markdown file with
+the table, and exits 1 when they differ; `--write FILE` puts it there. It touches nothing outside those marks.
 """
 
 from __future__ import annotations

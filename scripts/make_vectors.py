@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import vector_attacks  # noqa: E402
+import vector_cloud  # noqa: E402
+import vector_ledger  # noqa: E402
 
 from device.envelope import (  # noqa: E402
     Consent,
@@ -27,11 +29,12 @@ from device.envelope import (  # noqa: E402
     Sealer,
     Trigger,
     device_id,
-    downlink,
     seal_once,
+    topics,
     wrap,
 )
 from device.envelope.layout import SegmentKeys, header_hash, to_base64  # noqa: E402
+from device.ledger import Signer  # noqa: E402
 
 VECTORS = ROOT / "tests" / "vectors"
 INPUTS = VECTORS / "inputs.json"
@@ -51,6 +54,10 @@ class Device(NamedTuple):
     @property
     def id(self) -> str:
         return device_id(self.public, self.reply.public)
+
+    @property
+    def note_signer(self) -> Signer:
+        return Signer(self.id, self.signing)
 
 
 def pcm(samples: int) -> bytes:
@@ -102,10 +109,16 @@ def seal(case: Json, inputs: Json) -> Json:
     segments = [sealer.segment(part) for part in parts[:-1]] + [sealer.last(parts[-1])]
     digest = header_hash(begin[:-96])
     keys = SegmentKeys.derive(data_key, digest)
+    checkpoint = ""
+    if case["checkpoint"]:
+        so_far = vector_ledger.Spoken(json.loads(header), case["samples"], begin, segments)
+        rows = vector_ledger.rows_of(so_far)[: vector_ledger.ROWS_BEFORE_THE_END]
+        checkpoint = vector_ledger.head(device.note_signer, rows)
     return {
         "name": case["name"],
         "about": case["about"],
         "reader_private_keys": [inputs["readers"][name] for name in case["readers"]],
+        "topic": topics.utterance(device.id, case["utterance"], "begin"),
         "header": header.decode(),
         "header_sha256": hashlib.sha256(header).hexdigest(),
         "wraps": case["wraps"],
@@ -117,7 +130,7 @@ def seal(case: Json, inputs: Json) -> Json:
         "pcm": sound.hex(),
         "begin": begin.hex(),
         "segments": [each.hex() for each in segments],
-        "end": sealer.end(case["reason"], case["checkpoint"]).hex(),
+        "end": sealer.end(case["reason"], checkpoint).hex(),
     }
 
 
@@ -138,27 +151,6 @@ def identities(inputs: Json) -> Json:
             }
             for name, device in devices(inputs).items()
         ],
-    }
-
-
-def downlinks(inputs: Json) -> Json:
-    """Signed messages to the first device."""
-    device = devices(inputs)["kitchen"]
-    signer = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(inputs["downlink"]["sign_seed"]))
-    sealed = bytes.fromhex(inputs["downlink"]["sealed_response"])
-    messages = []
-    for each in inputs["downlink"]["messages"]:
-        attachment = sealed if each["kind"] == "response" else b""
-        body = {**each["body"], "device": device.id}
-        message = downlink.sign(each["kind"], body, signer, attachment)
-        messages.append(
-            {"kind": each["kind"], "body": body, "message": message.hex(), "attachment": attachment.hex()}
-        )
-    return {
-        "signer": to_base64(signer.public_key().public_bytes_raw()),
-        "reply_private": inputs["devices"]["kitchen"]["reply"],
-        "answer": answer(inputs).hex(),
-        "messages": messages,
     }
 
 
@@ -194,11 +186,27 @@ def outputs(inputs: Json) -> dict[str, str]:
     """Every file there must be, and its text."""
     cases = {case["name"]: seal(case, inputs) for case in inputs["cases"]}
     hostile = {case["name"]: seal(case, inputs) for case in inputs["hostile_cases"]}
-    signing = {name: device.signing for name, device in devices(inputs).items()}
-    refused = vector_attacks.all_of(cases, hostile, signing, list(inputs["readers"].values()))
-    files: dict[str, object] = {f"{name}.json": case for name, case in cases.items()}
-    files |= {"refused.json": refused, "keys.json": identities(inputs), "downlink.json": downlinks(inputs)}
-    return {name: text_of(content) for name, content in files.items()}
+    own = devices(inputs)
+    kitchen, attic = own["kitchen"], own["attic"]
+    signing = {name: device.signing for name, device in own.items()}
+    readers = list(inputs["readers"].values())
+    return {f"{name}.json": text_of(case) for name, case in cases.items()} | {
+        "refused.json": text_of(vector_attacks.all_of(cases, hostile, signing, readers)),
+        "keys.json": text_of(identities(inputs)),
+        "downlink.json": text_of(vector_cloud.downlinks(inputs, kitchen.id, attic.id, answer(inputs))),
+        "keys-note.json": text_of(
+            vector_cloud.keys_note(inputs, key(inputs["readers"]["plain"]).public.encode())
+        ),
+        "ledger.json": text_of(ledger(cases["several-segments"], kitchen, attic)),
+    }
+
+
+def ledger(case: Json, device: Device, stranger: Device) -> Json:
+    """The ledger of the device that spoke one of the vectors."""
+    begin, end = bytes.fromhex(case["begin"]), bytes.fromhex(case["end"])
+    segments = [bytes.fromhex(each) for each in case["segments"]]
+    spoken = vector_ledger.Spoken(json.loads(case["header"]), len(case["pcm"]) // 4, begin, segments, end)
+    return vector_ledger.vectors(spoken, case["name"], device.note_signer, stranger.note_signer)
 
 
 def main() -> int:

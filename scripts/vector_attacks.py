@@ -4,110 +4,147 @@ Built on the positive vectors. "signed" attacks come from a device that misbehav
 so only the check in question can refuse them.
 """
 
-import base64
-import hashlib
 import json
 from collections.abc import Iterator
-from typing import Any
 
-import rfc8785
+import vector_ends
+import vector_headers
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from vector_forge import (
+    Cast,
+    Json,
+    begin,
+    changed,
+    flip,
+    kem_hybrid_zero,
+    kem_x25519,
+    refused_at,
+    segment,
+    to_base64,
+    unreduced,
+    wrap,
+    wraps_of,
+)
 
-from device.envelope.layout import BEGIN_DOMAIN, END_DOMAIN, SegmentKeys, header_hash
+from device.envelope.layout import BEGIN_DOMAIN, header_hash
 
-Json = dict[str, Any]
+ABOUT = (
+    "Each replaces some of `topic`, `begin`, `segments`, `end` of the vector `base`; the others, and "
+    "the keys, are the base's. The reader's key is `reader`, or the first of the base's "
+    "reader_private_keys. Feed topic and begin, the key, the commitment, each of `segments` as listed, "
+    "then the end: the first step that refuses must be `refused_at`."
+)
 
 
 def all_of(cases: Json, hostile: Json, signing: dict[str, Ed25519PrivateKey], readers: list[str]) -> Json:
-    """Every refusal. A field that is absent is that of the base vector."""
-    device, stranger = signing["kitchen"], signing["attic"]
-    base, other = cases["x25519"], cases["several-segments"]
-    return {
-        "about": "Feed begin, data_key (with `reader`), commitment, each of `segments`, end, in this order. "
-        "The first step that refuses must be `refused_at`. Absent fields are those of the vector `base`.",
-        "vectors": [
-            *_begins(base, device, stranger),
-            *_data_keys(base, other, device, readers),
-            *_commitments(base, hostile["two-keys"], device),
-            *_segments(base, other),
-            *_ends(base, other, device, stranger),
-        ],
-    }
+    """Every refusal of an utterance."""
+    cast = Cast(cases, hostile["two-keys"], signing["kitchen"], signing["attic"])
+    vectors = [
+        *refused_at("begin", cast.base, "begin", _begins(cast)),
+        *vector_headers.all_of(cast.base, cast.other, cast.device),
+        *_topics(cast),
+        *refused_at("data_key", cast.base, "begin", _data_keys(cast)),
+        *_hybrid(cases["hybrid-one-reader"], cast.stranger),
+        {
+            "name": "reader-not-named",
+            "base": cast.base["name"],
+            "reader": next(each for each in readers if each not in cast.base["reader_private_keys"]),
+            "refused_at": "data_key",
+        },
+        *_commitments(cast),
+        *_segments(cast),
+        *vector_ends.all_of(cast),
+    ]
+    return {"about": ABOUT, "vectors": vectors}
 
 
-def _begins(base: Json, device: Ed25519PrivateKey, stranger: Ed25519PrivateKey) -> Iterator[Json]:
-    begin, header, wraps = bytes.fromhex(base["begin"]), base["header"], _wraps(base)
+def _begins(cast: Cast) -> dict[str, bytes]:
+    base, device, stranger = cast.base, cast.device, cast.stranger
+    message, header, wraps = bytes.fromhex(base["begin"]), base["header"], wraps_of(base)
     readers = json.loads(header)["readers"]
-    added = _with(header, readers=[*readers, {**readers[0], "id": "0123456789abcdef"}])
-    swapped = _with(header, signer=_base64(stranger.public_key().public_bytes_raw()))
-    crafted = {
+    added = changed(header, readers=[*readers, {**readers[0], "id": "0123456789abcdef"}])
+    swapped = changed(header, signer=to_base64(stranger.public_key().public_bytes_raw()))
+    edited = changed(header, consent={"review": True, "save": True})
+    long_wrap = wrap(
+        kem_x25519(base["reader_private_keys"][0]), bytes.fromhex(base["data_key"]) + b"\0", header
+    )
+    return {
         "begin-empty": b"",
-        "begin-magic": b"OVH2" + begin[4:],
-        "begin-magic-signed": _begin(header, wraps, base, device, b"OVH2"),
-        "begin-cut": begin[:-1],
-        "begin-extended": begin + b"\0",
-        "begin-header-length-huge": begin[:4] + b"\xff\xff\xff\xff" + begin[8:],
-        "begin-header-edited": _begin(_with(header, consent={"review": True, "save": True}), wraps)[:-96]
-        + begin[-96:],
-        "begin-wrap-bit-flipped": _flip(begin, len(begin) - 100),
-        "begin-commitment-bit-flipped": _flip(begin, len(begin) - 70),
-        "begin-signature-bit-flipped": _flip(begin, len(begin) - 1),
-        "begin-reader-added": _begin(added, wraps + wraps)[:-96] + begin[-96:],
-        "begin-reader-added-without-wrap-signed": _begin(added, wraps, base, device),
-        "begin-wrap-added-signed": _begin(header, wraps + wraps, base, device),
-        "begin-wrap-cut-signed": _begin(header, [wraps[0][:-1]], base, device),
-        "begin-signer-swapped": _begin(swapped, wraps, base, stranger),
-        "begin-signed-by-another-device": _begin(header, wraps, base, stranger),
-        "begin-header-space-signed": _begin(header.replace(":", ": ", 1), wraps, base, device),
-        "begin-header-duplicate-key-signed": _begin(
-            header.replace("{", '{"boot":"x",', 1), wraps, base, device
+        "begin-magic": b"OVH2" + message[4:],
+        "begin-magic-signed": begin(header, wraps, base, device, b"OVH2"),
+        "begin-cut": message[:-1],
+        "begin-extended": message + b"\0",
+        "begin-header-length-huge": message[:4] + b"\xff\xff\xff\xff" + message[8:],
+        "begin-header-edited": begin(edited, wraps)[:-96] + message[-96:],
+        "begin-wrap-bit-flipped": flip(message, len(message) - 100),
+        "begin-commitment-bit-flipped": flip(message, len(message) - 70),
+        "begin-signature-bit-flipped": flip(message, len(message) - 1),
+        "begin-signature-not-reduced": unreduced(message),
+        "begin-reader-added": begin(added, wraps + wraps)[:-96] + message[-96:],
+        "begin-reader-added-without-wrap-signed": begin(added, wraps, base, device),
+        "begin-wrap-added-signed": begin(header, wraps + wraps, base, device),
+        "begin-wrap-missing-signed": begin(header, [], base, device),
+        "begin-wrap-cut-signed": begin(header, [wraps[0][:-1]], base, device),
+        "begin-signer-swapped": begin(swapped, wraps, base, stranger),
+        "begin-signed-by-another-device": begin(header, wraps, base, stranger),
+        "data-key-of-33-bytes-signed": begin(header, [long_wrap], base, device),
+    }
+
+
+def _topics(cast: Cast) -> Iterator[Json]:
+    """A message that is whole, where it does not belong."""
+    own, other = json.loads(cast.base["header"]), json.loads(cast.other["header"])
+    topic: str = cast.base["topic"]
+    moved = {
+        "topic-of-another-device": topic.replace(
+            own["device"], cast.cases["hybrid-one-reader"]["topic"].split("/")[2]
         ),
-        "begin-header-unknown-field-signed": _begin(header.replace("{", '{"a":1,', 1), wraps, base, device),
-        "begin-header-nan-signed": _begin(header.replace('"score":null', '"score":NaN'), wraps, base, device),
-        "begin-header-number-spelled-1.0-signed": _begin(
-            header.replace('"v":1', '"v":1.0'), wraps, base, device
+        "topic-of-another-utterance": topic.replace(own["utterance"], other["utterance"]),
+    }
+    for name, where in moved.items():
+        yield {"name": name, "base": cast.base["name"], "topic": where, "refused_at": "begin"}
+
+
+def _data_keys(cast: Cast) -> dict[str, bytes]:
+    base, device, header = cast.base, cast.device, cast.base["header"]
+    key, reader = bytes.fromhex(base["data_key"]), base["reader_private_keys"][0]
+    edited = changed(header, consent={"review": True, "save": True})
+    (named,) = json.loads(header)["readers"]
+    resuited = changed(header, readers=[named | {"suite": "mlkem768-x25519"}])
+    padded = wrap(kem_x25519(reader), key, resuited).ljust(1168, b"\0")
+    return {
+        "header-edited-wrap-kept-signed": begin(edited, wraps_of(base), base, device),
+        "wrap-of-another-utterance-signed": begin(header, wraps_of(cast.other), base, device),
+        "wrap-x25519-zero-signed": begin(
+            header, [wrap(kem_x25519(reader, zero=True), key, header)], base, device
         ),
-        "begin-header-version-2-signed": _begin(header.replace('"v":1', '"v":2'), wraps, base, device),
-        "begin-header-deep-signed": _begin('{"a":' + "[" * 5000, wraps, base, device),
-        "begin-header-not-utf8-signed": _begin(b'{"a":"\xff"}', wraps, base, device),
+        "reader-of-another-suite-signed": begin(resuited, [padded], base, device),
     }
-    for name, message in crafted.items():
-        yield {"name": name, "base": base["name"], "begin": message.hex(), "refused_at": "begin"}
 
 
-def _data_keys(base: Json, other: Json, device: Ed25519PrivateKey, readers: list[str]) -> Iterator[Json]:
-    edited = _with(base["header"], consent={"review": True, "save": True})
-    unnamed = next(each for each in readers if each not in base["reader_private_keys"])
-    yield {"name": "reader-not-named", "base": base["name"], "reader": unnamed, "refused_at": "data_key"}
-    crafted = {
-        "header-edited-wrap-kept-signed": _begin(edited, _wraps(base), base, device),
-        "wrap-of-another-utterance-signed": _begin(base["header"], _wraps(other), base, device),
-    }
-    for name, message in crafted.items():
-        yield {"name": name, "base": base["name"], "begin": message.hex(), "refused_at": "data_key"}
+def _hybrid(case: Json, device: Ed25519PrivateKey) -> Iterator[Json]:
+    kem = kem_hybrid_zero(case["reader_private_keys"][0], wraps_of(case)[0])
+    sealed = wrap(kem, bytes.fromhex(case["data_key"]), case["header"])
+    message = begin(case["header"], [sealed], case, device)
+    return refused_at("data_key", case, "begin", {"wrap-hybrid-x25519-zero-signed": message})
 
 
-def _commitments(base: Json, two_keys: Json, device: Ed25519PrivateKey) -> Iterator[Json]:
-    front = bytes.fromhex(base["begin"])[:-96]
-    wrong = bytes(32)
-    signed = front + wrong + device.sign(BEGIN_DOMAIN + header_hash(front) + wrong)
-    yield {
-        "name": "commitment-replaced-signed",
-        "base": base["name"],
-        "begin": signed.hex(),
-        "refused_at": "commitment",
-    }
+def _commitments(cast: Cast) -> Iterator[Json]:
+    front, wrong = bytes.fromhex(cast.base["begin"])[:-96], bytes(32)
+    signed = front + wrong + cast.device.sign(BEGIN_DOMAIN + header_hash(front) + wrong)
+    yield from refused_at("commitment", cast.base, "begin", {"commitment-replaced-signed": signed})
     yield {
         "name": "second-key-for-second-reader-signed",
-        "base": base["name"],
-        "begin": two_keys["begin"],
-        "reader": two_keys["reader_private_keys"][1],
+        "base": cast.base["name"],
+        "topic": cast.two_keys["topic"],
+        "begin": cast.two_keys["begin"],
+        "reader": cast.two_keys["reader_private_keys"][1],
         "refused_at": "commitment",
     }
 
 
-def _segments(base: Json, other: Json) -> Iterator[Json]:
+def _segments(cast: Cast) -> Iterator[Json]:
+    base = cast.base
     first, last = (bytes.fromhex(each) for each in base["segments"])
     samples = json.loads(base["header"])["segment_samples"]
     size = 2 * samples
@@ -115,102 +152,15 @@ def _segments(base: Json, other: Json) -> Iterator[Json]:
         "segment-moved": (4).to_bytes(4, "big") + first[4:],
         "segment-last-flag-set": (1).to_bytes(4, "big") + first[4:],
         "segment-last-flag-cleared": (2).to_bytes(4, "big") + last[4:],
-        "segment-bit-flipped": _flip(first, 1000),
-        "segment-tag-bit-flipped": _flip(first, len(first) - 1),
+        "segment-bit-flipped": flip(first, 1000),
+        "segment-tag-bit-flipped": flip(first, len(first) - 1),
         "segment-cut": first[:-1],
         "segment-extended": first + b"\0",
         "segment-empty": b"",
-        "segment-of-another-utterance": bytes.fromhex(other["segments"][0]),
-        "segment-padding-not-zero-signed": _sealed(base, 0, b"\0\1" + bytes(size - 1) + b"\1"),
-        "segment-shorter-signed": _sealed(base, 0, bytes(size)),
-        "segment-valid-too-large-signed": _sealed(base, 0, (samples + 1).to_bytes(2, "big") + bytes(size)),
+        "segment-of-another-utterance": bytes.fromhex(cast.other["segments"][0]),
+        "segment-padding-not-zero-signed": segment(base, 0, b"\0\1" + bytes(size - 1) + b"\1"),
+        "segment-shorter-signed": segment(base, 0, bytes(size)),
+        "segment-valid-too-large-signed": segment(base, 0, (samples + 1).to_bytes(2, "big") + bytes(size)),
     }
     for name, message in crafted.items():
         yield {"name": name, "base": base["name"], "segments": [message.hex()], "refused_at": "segment"}
-
-
-def _ends(base: Json, other: Json, device: Ed25519PrivateKey, stranger: Ed25519PrivateKey) -> Iterator[Json]:
-    end = bytes.fromhex(base["end"])
-    record = end[4:-64].decode()
-    first = bytes.fromhex(base["segments"][0])
-    one_only = json.loads(record) | {"segments": 1, "sha256": hashlib.sha256(first).hexdigest()}
-    crafted = {
-        "end-of-another-utterance": bytes.fromhex(other["end"]),
-        "end-bit-flipped": _flip(end, 40),
-        "end-cut": end[:-1],
-        "end-extended": end + b"\0",
-        "end-length-huge": b"\xff" * 4 + end[4:],
-        "end-reason-edited": _end(record.replace("silence", "released"))[:-64] + end[-64:],
-        "end-signed-by-another-device": _end(record, stranger),
-        "end-reason-unknown-signed": _end(record.replace("silence", "bored"), device),
-        "end-not-canonical-signed": _end(record.replace(":", ": ", 1), device),
-        "end-count-wrong-signed": _end(record.replace('"segments":2', '"segments":3'), device),
-        "end-header-hash-of-another-signed": _end(
-            record.replace(base["header_hash"], other["header_hash"]), device
-        ),
-    }
-    for name, message in crafted.items():
-        yield {"name": name, "base": base["name"], "end": message.hex(), "refused_at": "end"}
-    several = other["segments"]
-    lists = {
-        "tail-missing": (other, several[:-1]),
-        "middle-missing": (other, several[:1] + several[2:]),
-        "segment-twice": (other, several[:1] + several),
-        "segments-swapped": (other, [several[1], several[0], *several[2:]]),
-    }
-    for name, (case, segments) in lists.items():
-        yield {"name": name, "base": case["name"], "segments": segments, "refused_at": "end"}
-    yield {
-        "name": "cut-before-the-last-flag-signed",
-        "base": base["name"],
-        "segments": base["segments"][:1],
-        "end": _end(_canonical(one_only), device).hex(),
-        "refused_at": "end",
-    }
-
-
-def _begin(
-    header: str | bytes,
-    wraps: list[bytes],
-    base: Json | None = None,
-    key: Ed25519PrivateKey | None = None,
-    magic: bytes = b"OVH1",
-) -> bytes:
-    """A begin message around any header; with a key, committed to the base's data key and signed."""
-    octets = header if isinstance(header, bytes) else header.encode()
-    front = magic + len(octets).to_bytes(4, "big") + octets + len(wraps).to_bytes(2, "big")
-    front += b"".join(len(each).to_bytes(2, "big") + each for each in wraps)
-    if base is None or key is None:
-        return front + bytes(96)
-    commitment = SegmentKeys.derive(bytes.fromhex(base["data_key"]), header_hash(front)).commitment
-    return front + commitment + key.sign(BEGIN_DOMAIN + header_hash(front) + commitment)
-
-
-def _end(record: str, key: Ed25519PrivateKey | None = None) -> bytes:
-    octets = record.encode()
-    return len(octets).to_bytes(4, "big") + octets + (key.sign(END_DOMAIN + octets) if key else bytes(64))
-
-
-def _with(header: str, **changes: object) -> str:
-    return _canonical(json.loads(header) | changes)
-
-
-def _canonical(value: object) -> str:
-    return rfc8785.dumps(value).decode()  # type: ignore[arg-type]
-
-
-def _base64(raw: bytes) -> str:
-    return base64.b64encode(raw).decode()
-
-
-def _sealed(case: Json, counter: int, plain: bytes) -> bytes:
-    keys = SegmentKeys(*(bytes.fromhex(case[name]) for name in ("segment_key", "base_nonce", "commitment")))
-    return counter.to_bytes(4, "big") + ChaCha20Poly1305(keys.key).encrypt(keys.nonce(counter), plain, None)
-
-
-def _flip(message: bytes, place: int) -> bytes:
-    return message[:place] + bytes([message[place] ^ 1]) + message[place + 1 :]
-
-
-def _wraps(case: Json) -> list[bytes]:
-    return [bytes.fromhex(each) for each in case["wraps"]]

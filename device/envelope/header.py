@@ -3,6 +3,7 @@
 Canonical JSON (RFC 8785), strict: a header has one encoding, and every other one is refused.
 """
 
+from calendar import monthrange
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
@@ -17,17 +18,30 @@ _WHERE = "header"
 Text = Annotated[str, msgspec.Meta(max_length=64)]
 Name = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9-]{1,64}\Z")]
 Utc = Annotated[
-    str, msgspec.Meta(pattern=r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z\Z")
+    str,
+    msgspec.Meta(
+        pattern=r"\A(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+        r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?Z\Z"
+    ),
 ]
+Score = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class Trigger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What started the utterance; `word`, `score` and `model` (SHA-256 of its file) when a wake word did."""
+    """What started the utterance. A wake word has a `word`, a `score` from 0 to 1, and the `model` that heard
+    it (SHA-256 of its file); a button has none of them.
+    """
 
     kind: Literal["wake_word", "button_tap", "button_hold"]
     word: Text | None = None
-    score: float | None = None
+    score: Score | None = None
     model: Hex64 | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether it says all that its kind has to say, and no more."""
+        absent = (self.word, self.score, self.model).count(None)
+        return absent == (0 if self.kind == "wake_word" else 3)
 
 
 class Consent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,6 +97,13 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         header = from_json(data, cls, _WHERE)
         if len({reader.id for reader in header.readers}) != len(header.readers):
             raise EnvelopeError(f"{_WHERE}: a reader is named twice; name each once")
+        if not header.trigger.whole:
+            raise EnvelopeError(
+                f"{_WHERE}: a wake word has word, score and model, a button none; mend the trigger"
+            )
+        year, month, day = int(header.utc[:4]), int(header.utc[5:7]), int(header.utc[8:10])
+        if day > monthrange(year, month)[1]:
+            raise EnvelopeError(f"{_WHERE}: no such day as {header.utc[:10]}; set the clock")
         return header
 
     def identity(self) -> Identity:

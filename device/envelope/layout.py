@@ -46,7 +46,7 @@ class EndRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     v: Literal[1]
     utterance: Hex32
     header_hash: Hex64
-    segments: Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
+    segments: Annotated[int, msgspec.Meta(ge=1, le=2**31)]
     sha256: Hex64
     reason: Reason
     checkpoint: str

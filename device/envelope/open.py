@@ -85,11 +85,11 @@ class Begin:
 
     def data_key(self, key: ReaderKey) -> bytes:
         """The data key, as wrapped for this reader; the Opener still checks it against the commitment."""
-        reader_id = key.public.id
+        named = (key.public.id, key.suite)
         for reader, wrapped in zip(self.header.readers, self.wraps, strict=True):
-            if reader.id == reader_id:
+            if (reader.id, reader.suite) == named:
                 return open_once(wrapped, key, WRAP_DOMAIN + hashlib.sha256(self.header_bytes).digest())
-        raise EnvelopeError(f"begin: not sealed for reader {reader_id}; use a key that the header names")
+        raise EnvelopeError(f"begin: not sealed for reader {key.public.id}; use a key that the header names")
 
     def end(self, payload: bytes, segments: Sequence[bytes]) -> End:
         """Verify the end record against every segment message, in order. Needs no key: an auditor can."""

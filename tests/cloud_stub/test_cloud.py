@@ -125,8 +125,10 @@ def test_the_cloud_comes_back_when_its_broker_was_killed(kind, tmp_path, config,
     broker.start()
     cloud = Cloud(config, ("127.0.0.1", broker.port), Echo())
     cloud.start()
-    assert cloud.up.wait(20)
+    before = Caller(broker.port, voice.device)
+    before.next(topics.KEYS)
     broker.kill()
+    before.leave()
     with broker:
         caller = Caller(broker.port, voice.device)
         reader = reader_of(caller.next(topics.KEYS), cloud)  # nobody but the cloud puts it there again
@@ -207,16 +209,22 @@ def test_a_vault_that_fails_ends_the_cloud_with_its_reason(config, voice, other,
         cloud.stop()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_command_says_where_it_is_and_ends_cleanly_when_told(number, tmp_path):
-    (tmp_path / "my.toml").write_text("[broker]\nport = 0\n")
+@pytest.mark.parametrize(("number", "kind"), [(signal.SIGTERM, "auto"), (signal.SIGINT, "amqtt")])
+def test_the_command_says_where_it_is_and_ends_cleanly_when_told(number, kind, tmp_path):
+    (tmp_path / "my.toml").write_text(f'[broker]\nport = 0\nkind = "{kind}"\n')
     command = [sys.executable, "-m", "cloud_stub", "run", "--config", str(tmp_path / "my.toml")]
     root = Path(__file__).parents[2]
     with subprocess.Popen(
-        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(root)}, stdout=subprocess.PIPE, text=True
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as child:
         line = child.stdout.readline()
         child.send_signal(number)
         assert child.wait(30) == 0
+        assert child.stderr.read() == ""
     assert line.startswith("ready: broker ")
     assert " root overheard-cloud+" in line

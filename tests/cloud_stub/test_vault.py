@@ -11,6 +11,7 @@ from cloud_stub.database import Database
 from cloud_stub.door import Words
 from cloud_stub.errors import KeyFileError, NotKept, StorageError
 from cloud_stub.pieces import BEGIN, END, SCHEMA, drop, get, put, replace
+from cloud_stub.pieces import WORDS as WORDS_PIECE
 from cloud_stub.vault import Vault
 from cloud_stub.wrapping import VaultKey
 from device.envelope import Begin
@@ -78,6 +79,18 @@ def test_what_cannot_be_written_down_is_not_opened(other, voice, now):
         sql.execute("CREATE TRIGGER no BEFORE INSERT ON access BEGIN SELECT RAISE(ABORT, 'full'); END")
     sql.close()
     with pytest.raises(StorageError):
+        other.vault.open(spoken.utterance, "rita", "review", now)
+
+
+@pytest.mark.parametrize("name", [WORDS_PIECE, 1])
+def test_what_was_altered_at_rest_does_not_open(other, voice, now, name):
+    spoken = kept(other, voice)
+    with sqlite3.connect(vault_folder(other) / "vault.sqlite", isolation_level=None) as sql:
+        [held] = sql.execute("SELECT content FROM piece WHERE name = ?", (name,)).fetchone()
+        altered = held[:-1] + bytes([held[-1] ^ 1])
+        sql.execute("UPDATE piece SET content = ? WHERE name = ?", (altered, name))
+    sql.close()
+    with pytest.raises(StorageError, match="altered; restore"):
         other.vault.open(spoken.utterance, "rita", "review", now)
 
 
@@ -155,6 +168,16 @@ def test_no_history_of_writing_leaves_a_trace_of_what_was_deleted(tmp_path, seed
     database.close()
     disk = on_disk(tmp_path)
     assert not [trace for traces in written.values() for trace in traces if trace in disk]
+
+
+def test_nothing_is_added_to_what_was_forgotten_meanwhile(other, voice, now):
+    spoken = voice.say(other.reader)
+    other.take(spoken.messages[:2])
+    other.vault.forget(spoken.utterance, "owner", "asked for it", now)
+    assert other.vault.put_segment(spoken.utterance, 1, spoken.segments[1], now) == "same"
+    assert other.vault.put_end(spoken.utterance, spoken.end, now) == "same"
+    assert spoken.segments[1] not in on_disk(vault_folder(other))
+    assert other.vault.find(spoken.utterance).state == "forgotten"
 
 
 def test_forgetting_says_so_when_another_program_keeps_the_log_alive(other, voice, now):

@@ -77,10 +77,22 @@ class Tape:
 
 
 class House:
-    """One speaker, its room, and everything that came of it. `settings` is TOML laid over the tests' own."""
+    """One speaker, its room, and everything that came of it.
+
+    `settings`: TOML laid over the tests' own. `keys`: whether it was provisioned with the cloud's keys.
+    `muted`: where the switch stands at boot. The rest is the board's.
+    """
 
     def __init__(
-        self, path: Path, length_s: float, settings: str = "", *, keys: bool = True, **board: Any
+        self,
+        path: Path,
+        length_s: float,
+        settings: str = "",
+        *,
+        keys: bool = True,
+        muted: bool = False,
+        noise_floor: float = 0,
+        echo_db: float | None = None,
     ) -> None:
         self.state = path / "state"
         (path / "keys.note").write_text(keys_note())
@@ -91,7 +103,9 @@ class House:
             f'privacy = {{ reader_suite = "x25519", owner_reader = "{OWNER.public.encode()}" }}\n'
             f"uplink.port = {nobody_answers().getsockname()[1]}\n{settings}"
         )
-        self.board = SimBoard(length_samples=s(length_s), **board)
+        self.board = SimBoard(length_samples=s(length_s), noise_floor=noise_floor, echo_db=echo_db)
+        if muted:
+            self.board.mute_on()
         self.board.tape = self._tape = Tape()
         self.told: list[tuple[str, int, dict[str, Any]]] = []
         self.speaker: Speaker = assemble(load(path / "my.toml"), self.board, self._take_note, lambda: NOW)
@@ -108,7 +122,11 @@ class House:
 
     def at(self, at_s: float, call: Callable[[], object]) -> None:
         """Do something at a time."""
-        self.board.at(s(at_s), lambda: call() and None)
+
+        def do() -> None:
+            call()
+
+        self.board.at(s(at_s), do)
 
     def run(self) -> None:
         """Let the firmware run to the end of the world."""

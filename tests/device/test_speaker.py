@@ -1,15 +1,17 @@
 """The whole firmware in a simulated room, with no broker: what it keeps, from when, until when."""
 
+import resource
 from pathlib import Path
 
 import pytest
 
 from device.envelope import EnvelopeError, ReaderKey
+from device.errors import StorageError
 from hardware.board import FRAME_SAMPLES
 from tests.device.house import CLOUD, OWNER, House, s, span
 
 WORDS = ["alexa", "hey_jarvis", "hey_mycroft", "okay_nabu"]
-HISS = {"noise_floor": 30, "seed": 7}  # no two stretches of the room are alike
+HISS = 30  # no two stretches of the room are alike
 
 
 def assert_kept_from_the_room(house: House, reason: str) -> tuple[int, int]:
@@ -25,7 +27,7 @@ def assert_kept_from_the_room(house: House, reason: str) -> tuple[int, int]:
 
 @pytest.mark.parametrize("word", WORDS)
 def test_what_is_kept_is_the_room_from_the_trigger_on_and_nothing_before(tmp_path: Path, word: str) -> None:
-    house = House(tmp_path, 9, f'wakeword.words = ["{word}"]\n', **HISS)
+    house = House(tmp_path, 9, f'wakeword.words = ["{word}"]\n', noise_floor=HISS)
     end_of_word = house.say(f"wake/{word}", 0.5) - s(1)
     house.run()
     first, end = assert_kept_from_the_room(house, "no_speech")
@@ -38,7 +40,7 @@ def test_what_is_kept_is_the_room_from_the_trigger_on_and_nothing_before(tmp_pat
 
 @pytest.mark.parametrize("piece", ["alexa_time", "alexa_timer", "alexa_weather", "alexa_volume"])
 def test_a_question_is_kept_whole_and_ends_after_its_silence(tmp_path: Path, piece: str) -> None:
-    house = House(tmp_path, 8, **HISS)
+    house = House(tmp_path, 8, noise_floor=HISS)
     said = house.say(piece, 1)
     house.run()
     _, end = assert_kept_from_the_room(house, "silence")
@@ -66,7 +68,7 @@ def test_without_a_trigger_nothing_is_kept_or_written_down(tmp_path: Path, piece
 
 
 def test_a_tap_listens_from_when_the_finger_left_and_gives_up_without_speech(tmp_path: Path) -> None:
-    house = House(tmp_path, 7, **HISS)
+    house = House(tmp_path, 7, noise_floor=HISS)
     house.at(1, lambda: house.board.tap(1_600))
     house.run()
     first, end = assert_kept_from_the_room(house, "no_speech")
@@ -76,7 +78,7 @@ def test_a_tap_listens_from_when_the_finger_left_and_gives_up_without_speech(tmp
 
 
 def test_a_second_tap_cancels(tmp_path: Path) -> None:
-    house = House(tmp_path, 4, **HISS)
+    house = House(tmp_path, 4, noise_floor=HISS)
     house.at(1, house.board.tap)
     house.at(2, house.board.tap)
     house.run()
@@ -86,7 +88,7 @@ def test_a_second_tap_cancels(tmp_path: Path) -> None:
 
 
 def test_a_held_button_listens_until_it_is_released_however_quiet_it_is(tmp_path: Path) -> None:
-    house = House(tmp_path, 9, **HISS)
+    house = House(tmp_path, 9, noise_floor=HISS)
     house.at(1, house.board.press)
     house.at(7, house.board.release)
     house.run()
@@ -144,12 +146,26 @@ def test_without_a_key_to_seal_for_it_refuses_and_writes_so(tmp_path: Path, way:
 
 
 def test_a_firmware_that_stops_ends_what_it_was_capturing(tmp_path: Path) -> None:
-    house = House(tmp_path, 2, **HISS)
+    house = House(tmp_path, 2, noise_floor=HISS)
     house.at(1, house.board.tap)
     house.run()
     _, end = assert_kept_from_the_room(house, "cancelled")
     assert end == s(2)
     assert not house.board.microphone.is_open
+
+
+def test_a_full_disk_stops_the_firmware_and_closes_the_microphone(tmp_path: Path) -> None:
+    house = House(tmp_path, 30)
+    house.at(1, house.board.press)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    house.at(2, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 18, before[1])))
+    try:
+        with pytest.raises(StorageError, match=r"egress\.db: [^;\n]+; make room"):
+            house.run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not house.board.microphone.is_open
+    assert house.board.now < s(30)
 
 
 def test_the_wake_word_said_again_while_listening_starts_nothing(tmp_path: Path) -> None:

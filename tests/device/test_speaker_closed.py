@@ -1,5 +1,6 @@
 """The whole firmware with its microphone closed: muted by a hand or from afar, or unplugged."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from device.envelope import downlink, topics
 from hardware.board import FRAME_SAMPLES
 from tests.device.house import CLOUD_SIGNING, House, keys_note, recording, s, span
 
-HISS = {"noise_floor": 30, "seed": 7}
+HISS = 30
 
 
 def frames(seconds: float) -> int:
@@ -17,7 +18,7 @@ def frames(seconds: float) -> int:
 
 
 def test_mute_ends_the_utterance_in_the_frame_of_the_touch_and_reads_no_more(tmp_path: Path) -> None:
-    house = House(tmp_path, 8, **HISS)
+    house = House(tmp_path, 8, noise_floor=HISS)
     house.at(1, house.board.press)
     house.at(3, house.board.mute_on)
     house.run()
@@ -45,8 +46,10 @@ def test_mute_closes_the_microphone_in_every_phase(tmp_path: Path, phase: str) -
     assert house.board.microphone.frames_read == frames(4)
 
 
-def test_muted_at_boot_by_the_switch_not_one_frame_is_read(tmp_path: Path) -> None:
-    house = House(tmp_path, 5)
+@pytest.mark.parametrize("muted", [True, False])
+def test_muted_by_the_switch_before_it_listens_not_one_frame_is_read(tmp_path: Path, muted: bool) -> None:
+    """The switch stood at muted at boot, or was slid there while the firmware was being put together."""
+    house = House(tmp_path, 5, muted=muted)
     house.board.mute_on()
     house.say("wake/alexa", 0)
     house.run()
@@ -112,6 +115,21 @@ def test_a_word_half_heard_before_mute_does_not_wake_after_it(tmp_path: Path, mu
     assert len(house.of("trigger")) == (0 if muted else 1)
 
 
+def test_nothing_heard_before_mute_colours_what_is_heard_after_it(tmp_path: Path) -> None:
+    """Whoever was muted from the beginning wakes in the same frame with the same score."""
+    wakes = []
+    for name in ("muted at 1 s", "muted from the beginning"):
+        (tmp_path / name).mkdir()
+        house = House(tmp_path / name, 6, noise_floor=HISS)
+        house.at(1 if name == "muted at 1 s" else 0, house.board.mute_on)
+        house.at(2, house.board.mute_off)
+        house.say("wake/alexa", 2.5)
+        house.run()
+        wakes += [(sample, fields["score"]) for sample, fields in house.of("trigger")]
+    assert len(wakes) == 2
+    assert wakes[0] == wakes[1]
+
+
 def every_message(house: House) -> list[tuple[str, bytes, bool]]:
     """All that a network could say, from the rightful cloud and from others, live and retained."""
     device = house.speaker.parts.device
@@ -131,7 +149,7 @@ def test_nothing_that_arrives_starts_a_recording_or_unmutes(tmp_path: Path, mute
         house.board.mute_on()
     house.link()
     for n, (topic, payload, retained) in enumerate(every_message(house)):
-        house.at(1 + n * 0.1, lambda t=topic, p=payload, r=retained: house.arrive(t, p, retained=r))
+        house.at(1 + n * 0.1, partial(house.arrive, topic, payload, retained=retained))
     house.run()
     assert set(house.phases()) == {"muted" if muted else "idle"}
     assert house.utterances() == []
@@ -140,7 +158,7 @@ def test_nothing_that_arrives_starts_a_recording_or_unmutes(tmp_path: Path, mute
 
 
 def test_a_microphone_that_is_pulled_out_ends_the_utterance_and_is_found_again(tmp_path: Path) -> None:
-    house = House(tmp_path, 12, **HISS)
+    house = House(tmp_path, 12, noise_floor=HISS)
     for at_s in (1, 6):
         house.at(at_s, house.board.press)
         house.at(at_s + 2, house.board.unplug)

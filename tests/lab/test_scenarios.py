@@ -1,0 +1,98 @@
+"""Every scenario that ships, played to the real thing; and those that cannot be played, refused in one line."""
+
+from pathlib import Path
+
+import pytest
+
+from lab.errors import RunError, ScenarioError
+from lab.scenario import VERBS, place, read
+from lab.simulate import clear, simulate
+from lab.verdicts import judge
+
+SCENARIOS = Path(__file__).resolve().parents[2] / "lab" / "scenarios"
+ALL = sorted(SCENARIOS.glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
+def test_what_a_scenario_expects_is_true(path: Path, tmp_path: Path) -> None:
+    verdicts = judge(simulate(read(path), tmp_path / "run"))
+    assert [v for v in verdicts if not v.passed] == []
+    assert len(verdicts) > 8
+
+
+@pytest.mark.parametrize("name", ["outage", "press_and_hold", "muted"])
+def test_the_embedded_broker_serves_as_well_as_mosquitto(name: str, tmp_path: Path) -> None:
+    verdicts = judge(simulate(read(SCENARIOS / f"{name}.toml"), tmp_path / "run", broker_kind="amqtt"))
+    assert [v for v in verdicts if not v.passed] == []
+
+
+def test_there_are_scenarios_for_every_promise_that_can_be_shown_so_far() -> None:
+    shown = {promise for path in ALL for promise in read(path).promises}
+    assert shown == set(range(1, 10)) - {4}  # promise 4 needs a look into memory: tests/device
+    assert len(ALL) >= 12
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("title = 1\ntimeline = []", "title"),
+        ('title = "t"\ntimeline = [{ shout = "x" }]', "shout"),
+        ('title = "t"\ntimeline = [{ tap = true, wait = 1 }]', "step 1"),
+        ('title = "t"\ntimeline = [{ at_s = 1.0 }]', "step 1"),
+        ('title = "t"\ntimeline = []\nexpectations = 1', "expectations"),
+        ('title = "t"\ntimeline = []\n[expect]\nutterance = 1', "utterance"),
+        ('title = "t"\ntimeline = [{ wait = -1 }]', "wait"),
+        ("title = ", "TOML"),
+    ],
+)
+def test_a_mistake_in_a_scenario_is_named_with_its_file(text: str, says: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ScenarioError, match=says) as caught:
+        read(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_a_scenario_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError, match="name a scenario"):
+        read(tmp_path / "none.toml")
+
+
+def test_a_sound_that_is_not_there_is_one_line_with_the_scenario_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('title = "t"\ntimeline = [{ say = "none.flac" }]', encoding="utf-8")
+    with pytest.raises(ScenarioError, match=r"mine\.toml.*none\.flac"):
+        place(read(path))
+
+
+def test_time_goes_on_with_say_and_wait_and_jumps_with_at_s(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    sound = SCENARIOS / "audio" / "alexa.flac"
+    path.write_text(
+        f'title = "t"\ntimeline = [{{ wait = 1.5 }}, {{ say = "{sound}" }}, {{ tap = true }}, '
+        "{ at_s = 20.0, mute = true }]",
+        encoding="utf-8",
+    )
+    moments, length = place(read(path))
+    wait, say, tap, mute = moments
+    assert (wait.sample, say.sample, mute.sample) == (0, 24_000, 320_000)
+    assert 24_000 + 8_000 < tap.sample < 24_000 + 32_000
+    assert length == 320_000 + 16_000
+    assert {moment.step.verb for moment in moments} <= set(VERBS)
+
+
+def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("mine")
+    with pytest.raises(RunError, match="not an earlier run"):
+        clear(tmp_path)
+    assert (tmp_path / "letter.txt").read_text() == "mine"
+
+
+def test_an_earlier_run_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "cloud").mkdir()
+    (tmp_path / "cloud" / "old").write_text("old")
+    (tmp_path / "timeline.jsonl").write_text("")
+    clear(tmp_path)
+    assert list(tmp_path.iterdir()) == []
