@@ -187,7 +187,7 @@ class Speaker:
                 self._actions[action]()
 
     def _trigger(self, event: Event, trigger: Trigger) -> None:
-        """Begin a capture if the table has a way from here, something to hear with, and somebody to seal for."""
+        """Begin a capture if the table has a way from here, there is an ear, and somebody to seal it for."""
         starts = Action.START in session.step(self.phase, event).actions
         if starts and self.parts.ear.lost:
             self._turn.refuse("no_microphone", self.sample)

@@ -19,6 +19,8 @@ def run(path: Path, directory: Path, *, realtime: bool, broker_kind: BrokerKind)
         LabError and the errors of what it runs: something cannot be used.
     """
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=112)
     scenario = read(path)
     console.print(f"[bold]{scenario.title}[/]", highlight=False)
     show = Show(console)

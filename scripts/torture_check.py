@@ -151,7 +151,9 @@ class _Check:
         try:
             heard = len(self._vault.open(held.utterance, "torture", "check", datetime.now(UTC)).pcm) // 2
             if held.state == "complete":
-                yield from self._wrong_head(Begin.parse(begin).end(end or b"", list(segments.values())).checkpoint)
+                yield from self._wrong_head(
+                    Begin.parse(begin).end(end or b"", list(segments.values())).checkpoint
+                )
         except (CloudError, EnvelopeError, LedgerError) as error:
             yield str(error)
             return
@@ -169,7 +171,9 @@ class _Check:
             (held.header.boot, held.header.first_sample) for held in self._held.values() if held.header
         )
         yield from (f"kept {count} times: boot and sample {at}" for at, count in places.items() if count > 1)
-        yield from (f"{name}: in the vault and not in the ledger" for name in self._held.keys() - self._stories)
+        yield from (
+            f"{name}: in the vault and not in the ledger" for name in self._held.keys() - self._stories
+        )
 
     def _without_row(self) -> Iterator[str]:
         """What the tap saw leave more often than the ledger says."""

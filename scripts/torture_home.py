@@ -107,7 +107,9 @@ class Home:
     many times real time they are played at.
     """
 
-    def __init__(self, directory: Path, pace: str, questions: Sequence[str] = QUESTIONS, times: int = 1) -> None:
+    def __init__(
+        self, directory: Path, pace: str, questions: Sequence[str] = QUESTIONS, times: int = 1
+    ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.state = directory / "device"
         self.vault = directory / "cloud" / "vault"

@@ -23,8 +23,11 @@ STEP_S = 30.0
 SETTLED_S = 90.0
 """How long it may take until nothing waits any more."""
 
-_AFTER = {"anywhere": 80, "streaming": 30, "ended": 0, "answering": 0}
-"""The moments: up to how many messages after the beginning of the stage; anywhere is from the restart on."""
+_AFTER = {"connecting": 0, "quiet": 0, "streaming": 30, "ended": 0, "answering": 0}
+"""The stages, and up to how many messages after its beginning the moment lies."""
+
+_DITHER = {"connecting": 0.7, "quiet": 0.5, "answering": 0.3}
+"""The share of the longest wait that a moment in a stage without messages may lie later."""
 
 
 class Kill(NamedTuple):
@@ -49,6 +52,11 @@ class Torture:
         self._chance = chance
         self._dither_s = dither_s
         self._never = threading.Event()
+
+    def begin(self) -> None:
+        """Start all, and wait until they know each other. Raises Ended, Stuck."""
+        self._home.start(*PARTS)
+        self._require(self._tap.wait(lambda: self._tap.stage != "connecting", STEP_S), "no connection")
 
     def round(self) -> Kill:
         """Start what does not run, let it talk, kill one or two at a moment drawn.
@@ -85,14 +93,10 @@ class Torture:
 
     def _await_moment(self, moment: str) -> None:
         tap, after = self._tap, self._chance.randint(0, _AFTER[moment])
-        if moment == "anywhere":
-            target = tap.passed + after
-            reached = tap.wait(lambda: tap.passed >= target, STEP_S)
-        else:
-            reached = tap.wait(lambda: tap.stage == moment and tap.stage_messages >= after, STEP_S)
+        reached = tap.wait(lambda: tap.stage == moment and tap.stage_messages >= after, STEP_S)
         self._home.watch()
-        self._require(reached, f"not {moment} ({after})")
-        self._dither({"anywhere": 0.5, "answering": 0.3}.get(moment, 0.0))
+        self._require(reached, f"not {moment}, message {after},")
+        self._dither(_DITHER.get(moment, 0.0))
 
     def _dither(self, share: float) -> None:
         self._never.wait(self._chance.uniform(0, share * self._dither_s))

@@ -29,8 +29,8 @@ class Tap:
     """A client of the broker at `port`, which comes back when the broker does.
 
     `left` counts what devices published, by topic and SHA-256 (what the broker retains and repeats is not
-    counted); `complete` holds the utterances that the cloud acknowledged; `responses` every answer; `passed`
-    counts all messages, `stage_messages` those since the stage began.
+    counted); `complete` holds the utterances that the cloud acknowledged; `responses` every answer; `stage_messages`
+    counts messages since the stage began.
     """
 
     def __init__(self, port: int) -> None:
@@ -39,7 +39,6 @@ class Tap:
         self.responses: list[bytes] = []
         self.stage = "connecting"
         self.stage_messages = 0
-        self.passed = 0
         self._news = threading.Condition()
         self._utterance: str | None = None
         self._client = paho.Client(CallbackAPIVersion.VERSION2)
@@ -72,7 +71,6 @@ class Tap:
             if "/up/" in message.topic:
                 self.left[message.topic, hashlib.sha256(message.payload).hexdigest()] += 1
             self._follow(topic, message.payload)
-            self.passed += 1
             self._news.notify_all()
 
     def _follow(self, topic: topics.Topic, payload: bytes) -> None:

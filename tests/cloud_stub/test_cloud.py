@@ -82,7 +82,9 @@ def config(other):
 
 
 @kinds
-def test_an_utterance_is_acknowledged_answered_and_kept_as_its_owner_allows(kind, tmp_path, config, voice):
+def test_an_utterance_is_acknowledged_answered_and_kept_as_its_owner_allows(
+    kind, tmp_path, config, voice, caplog
+):
     mind = Echo()
     with open_broker(kind, 0, tmp_path / "broker") as broker:
         cloud = Cloud(config, ("127.0.0.1", broker.port), mind)
@@ -117,6 +119,7 @@ def test_an_utterance_is_acknowledged_answered_and_kept_as_its_owner_allows(kind
         assert rows == [answer, answer, ("forget", "machine", "not to be saved")]
         caller.leave()
         cloud.stop()
+    assert not caplog.records  # amqtt hangs up on the MQTT 5 greeting, and says nothing of it
 
 
 @kinds

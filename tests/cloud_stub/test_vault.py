@@ -147,27 +147,29 @@ def test_forgotten_is_gone_from_every_file(other, voice, now):
     assert other.vault.open(stays.utterance, "rita", "review", now).pcm == stays.pcm
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(4))
 def test_no_history_of_writing_leaves_a_trace_of_what_was_deleted(tmp_path, seed):
     """SQLite moves cells between pages and does not zero where they were: that is what the padding is for."""
     chance, database = random.Random(seed), Database(tmp_path / "v.sqlite", SCHEMA, 1)
-    written: dict[str, list[bytes]] = {}
-    for _ in range(60):
+    live: dict[tuple[str, int], bytes] = {}
+    gone: list[bytes] = []
+    for _ in range(100):
         utterance = f"{chance.randrange(12):02}"
         with database.write() as sql:
-            if chance.random() < 0.2:
+            if chance.random() < 0.3:
                 drop(sql, utterance)
-            for name in range(-4, chance.randrange(-3, 4)):
-                content = os.urandom(chance.choice([40, 90, 700, 1800, 2582, 4500]))
+                gone += [live.pop(key) for key in list(live) if key[0] == utterance]
+            for name in chance.sample(range(-4, 8), 3):
+                content = chance.randbytes(chance.choice([40, 90, 300, 600, 900]))
                 replace(sql, utterance, name, content)
-                written.setdefault(utterance, []).extend([content[:12], content[-12:]])
-    with database.write() as sql:
-        for utterance in written:
-            drop(sql, utterance)
+                gone.append(live.get((utterance, name), content))
+                live[utterance, name] = content
     database.shred_log()
     database.close()
     disk = on_disk(tmp_path)
-    assert not [trace for traces in written.values() for trace in traces if trace in disk]
+    assert all(content in disk for content in live.values())
+    dead = [content for content in gone if content not in live.values()]
+    assert not [content for content in dead if content[:12] in disk or content[-12:] in disk]
 
 
 def test_nothing_is_added_to_what_was_forgotten_meanwhile(other, voice, now):
@@ -281,6 +283,13 @@ def test_a_vault_key_that_others_can_read_is_refused(tmp_path):
     with pytest.raises(KeyFileError, match="run: chmod 600") as caught:
         VaultKey(tmp_path / "vault.key")
     assert caught.value.exit_code == 5
+
+
+def test_a_vault_key_that_is_cut_short_is_refused(tmp_path):
+    VaultKey(tmp_path / "vault.key")
+    (tmp_path / "vault.key").write_bytes(bytes(31))
+    with pytest.raises(KeyFileError, match="not a vault key; restore it"):
+        VaultKey(tmp_path / "vault.key")
 
 
 def test_another_vault_key_opens_nothing_and_says_so(other, voice, now):

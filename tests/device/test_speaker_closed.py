@@ -41,7 +41,11 @@ def test_mute_closes_the_microphone_in_every_phase(tmp_path: Path, phase: str) -
     if phase == "responding":
         house.at(3, lambda: house.answer(bytes(2 * s(4))))
     house.at(4, house.board.mute_on)
+    is_open: list[bool] = []
+    for at_s in (3.9, 4.1, 8.9):
+        house.at(at_s, lambda: is_open.append(house.board.microphone.is_open))
     house.run()
+    assert is_open == [True, False, False]
     assert house.phases()[-2:] == [phase, "muted"]
     assert house.board.microphone.frames_read == frames(4)
 

@@ -1,0 +1,262 @@
+"""The connection against a broker that is silent, broken, greedy or malicious: the test itself is the broker."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from device.errors import StorageError
+from device.uplink import Kind, News, Uplink
+from tests.device.wire import (
+    CONNECT,
+    DEADLINE_S,
+    PUBLISH,
+    Peer,
+    departure,
+    make_uplink,
+    news_of,
+    packed,
+    sent,
+    wait_for,
+)
+
+PROMPT_S = 2.0
+"""Well below the patience that the uplink has with a broker."""
+
+
+@pytest.fixture
+def peer() -> Iterator[Peer]:
+    with closing(Peer()) as peer:
+        yield peer
+
+
+@pytest.fixture
+def uplink(peer: Peer) -> Iterator[Uplink]:
+    uplink = make_uplink(peer.port, "3.1.1")
+    uplink.start()
+    yield uplink
+    uplink.stop()
+
+
+def stops_promptly(uplink: Uplink) -> bool:
+    stopped = threading.Event()
+    threading.Thread(target=lambda: (uplink.stop(), stopped.set()), daemon=True).start()
+    return stopped.wait(PROMPT_S) and "uplink" not in {thread.name for thread in threading.enumerate()}
+
+
+# -- silence -----------------------------------------------------------------------------------------
+
+
+def test_it_stops_promptly_while_a_broker_accepts_and_says_nothing(peer: Peer, uplink: Uplink) -> None:
+    peer.accept()
+    assert peer.read().kind == CONNECT
+    assert stops_promptly(uplink)
+
+
+def test_it_stops_promptly_while_a_broker_owes_its_suback(peer: Peer, uplink: Uplink) -> None:
+    peer.accept()
+    peer.read()
+    peer.line.sendall(packed(0x20, b"\0\0"))
+    peer.read()
+    assert stops_promptly(uplink)
+
+
+def test_it_stops_promptly_while_nobody_is_there() -> None:
+    with closing(Peer()) as gone:
+        port = gone.port
+    uplink = make_uplink(port)
+    uplink.start()
+    assert stops_promptly(uplink)
+
+
+def test_a_broker_that_never_finishes_its_welcome_is_left_and_called_again(
+    peer: Peer, uplink: Uplink
+) -> None:
+    peer.accept()
+    peer.read()
+    peer.line.sendall(packed(0x20, b"\0\0"))
+    peer.welcome()
+    wait_for(uplink, Kind.UP)
+
+
+def test_an_uplink_that_was_stopped_before_it_was_started_is_stopped() -> None:
+    make_uplink(1).stop()
+
+
+# -- a ledger that cannot be written -----------------------------------------------------------------
+
+
+def test_without_a_row_on_disk_not_a_byte_leaves_and_the_fault_is_news(peer: Peer) -> None:
+    fault = StorageError("egress.db: database or disk is full; make room")
+
+    def about_to_connect() -> None:
+        raise fault
+
+    uplink = make_uplink(peer.port, about_to_connect=about_to_connect)
+    uplink.start()
+    assert wait_for(uplink, Kind.FAULT) == News(Kind.FAULT, fault=fault)
+    peer.accept()
+    with pytest.raises(EOFError):
+        peer.read()
+    uplink.stop()
+    assert not uplink.inbox
+
+
+# -- confirmations -----------------------------------------------------------------------------------
+
+
+def test_a_confirmation_names_the_message_of_its_own_connection(peer: Peer, uplink: Uplink) -> None:
+    for seq in range(1, 6):
+        peer.welcome()
+        wait_for(uplink, Kind.UP)
+        uplink.publish(departure(None, b"status"))
+        peer.confirm(peer.read())
+        assert sent(uplink, 1) == [None]
+        uplink.publish(departure(seq, b"kept"))
+        unconfirmed = peer.read()
+        uplink.publish(departure(100 + seq, b"kept too"))
+        peer.confirm(peer.read())
+        assert sent(uplink, 1) == [100 + seq]
+        assert unconfirmed.kind == PUBLISH
+        peer.line.close()
+        wait_for(uplink, Kind.DOWN)
+
+
+def test_false_and_repeated_confirmations_are_no_news(peer: Peer, uplink: Uplink) -> None:
+    peer.welcome()
+    wait_for(uplink, Kind.UP)
+    uplink.publish(departure(1, b"kept"))
+    packet = peer.read()
+    for _ in range(3):
+        peer.confirm(packet)
+        peer.line.sendall(packed(0x40, b"\x77\x77"))
+        peer.line.sendall(packed(0x90, b"\0\1\1\1"))
+    peer.line.close()
+    everything = []
+    for news in news_of(uplink):
+        everything.append((news.kind, news.seq))
+        if news.kind is Kind.DOWN:
+            break
+    assert everything == [(Kind.SENT, 1), (Kind.DOWN, None)]
+
+
+def test_what_is_published_without_a_connection_goes_nowhere_and_is_not_remembered(
+    peer: Peer, uplink: Uplink
+) -> None:
+    uplink.publish(departure(1, b"too early"))
+    peer.welcome()
+    wait_for(uplink, Kind.UP)
+    peer.line.close()
+    wait_for(uplink, Kind.DOWN)
+    uplink.publish(departure(2, b"too late"))
+    peer.welcome()
+    wait_for(uplink, Kind.UP)
+    uplink.publish(departure(3, b"in time"))
+    packet = peer.read()
+    assert packet.payload(4) == b"in time"
+    peer.confirm(packet)
+    assert sent(uplink, 1) == [3]
+
+
+# -- too much ----------------------------------------------------------------------------------------
+
+
+def flood(peer: Peer, uplink: Uplink, messages: list[bytes]) -> list[News]:
+    """Send everything while nobody takes any news, hang up, and return what waited."""
+    peer.welcome()
+    wait_for(uplink, Kind.UP)
+    for payload in messages:
+        peer.publish(payload)
+    peer.line.close()
+    peer.welcome()  # it comes back, so the flood is over
+    uplink.stop()
+    waiting = []
+    while uplink.inbox:
+        waiting.append(uplink.take())
+    assert waiting[-3:] == [News(Kind.DOWN), News(Kind.UP), News(Kind.DOWN)]
+    return [news for news in waiting if news.kind is Kind.ARRIVED]
+
+
+def test_a_flood_is_bounded_in_messages(peer: Peer, uplink: Uplink) -> None:
+    kept = flood(peer, uplink, [b"%d" % i for i in range(5000)])
+    assert [news.payload for news in kept] == [b"%d" % i for i in range(len(kept))]
+    assert 100 < len(kept) <= 1024
+    assert uplink.lost == 5000 - len(kept)
+
+
+def test_a_flood_is_bounded_in_bytes(peer: Peer, uplink: Uplink) -> None:
+    kept = flood(peer, uplink, [bytes(1 << 20)] * 40)
+    assert 0 < sum(len(news.payload) for news in kept) <= 8 << 20
+    assert uplink.lost == 40 - len(kept)
+
+
+def test_an_oversized_message_is_dropped_and_the_next_arrives(peer: Peer, uplink: Uplink) -> None:
+    kept = flood(peer, uplink, [bytes((1 << 20) + 1), b"small", bytes(1 << 20)])
+    assert [len(news.payload) for news in kept] == [5, 1 << 20]
+    assert uplink.lost == 1
+
+
+def test_what_was_taken_makes_room(peer: Peer, uplink: Uplink) -> None:
+    peer.welcome()
+    wait_for(uplink, Kind.UP)
+    for _ in range(40):
+        peer.publish(bytes(1 << 20))
+        assert len(wait_for(uplink, Kind.ARRIVED).payload) == 1 << 20
+    assert uplink.lost == 0
+
+
+# -- nonsense ----------------------------------------------------------------------------------------
+
+NONSENSE = {
+    "no MQTT at all": b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    "a topic that is no UTF-8": packed(0x30, b"\0\2\xff\xfe" + b"payload"),
+    "a topic longer than its message": packed(0x30, b"\xff\xffx"),
+    "a length of five digits": b"\x30\xff\xff\xff\xff\xff\x01",
+    "an unknown kind": packed(0x00, b""),
+    "an empty SUBACK": packed(0x90, b""),
+    "an empty PUBACK": packed(0x40, b""),
+    "a second CONNACK that refuses": packed(0x20, b"\0\5"),
+}
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE.values(), ids=NONSENSE)
+def test_after_nonsense_the_connection_ends_and_the_uplink_lives(
+    peer: Peer, uplink: Uplink, nonsense: bytes
+) -> None:
+    peer.welcome()
+    wait_for(uplink, Kind.UP)
+    peer.line.sendall(nonsense)
+    wait_for(uplink, Kind.DOWN)
+    peer.welcome()
+    wait_for(uplink, Kind.UP)
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE.values(), ids=NONSENSE)
+def test_nonsense_instead_of_a_welcome_is_survived(peer: Peer, uplink: Uplink, nonsense: bytes) -> None:
+    peer.accept()
+    peer.read()
+    peer.line.sendall(nonsense)
+    peer.line.close()
+    peer.welcome()
+    assert next(news_of(uplink)).kind is Kind.UP
+
+
+def test_a_suback_without_a_connack_is_no_link(peer: Peer, uplink: Uplink) -> None:
+    peer.accept()
+    peer.read()
+    peer.line.sendall(packed(0x90, b"\0\1\1\1"))
+    peer.line.close()
+    peer.accept()
+    assert not uplink.up
+    assert not uplink.inbox
+
+
+def test_the_uplink_leaves_no_connection_open(peer: Peer, uplink: Uplink) -> None:
+    peer.welcome()
+    wait_for(uplink, Kind.UP)
+    uplink.stop()
+    assert peer.read().kind  # DISCONNECT
+    with pytest.raises(EOFError):
+        peer.read()
+    assert DEADLINE_S > 0
