@@ -136,7 +136,7 @@ class Recorder:
         self._outbox = outbox
         self._delivery = delivery
         self._now, self._random = outside
-        self._vad = Vad(config.endpoint.vad)
+        self._aggressiveness = config.endpoint.vad
         self._owner = _reader(config.privacy.owner_reader)
         self._limits = Limits(
             speech_start=_samples(config.endpoint.speech_start_s),
@@ -160,7 +160,7 @@ class Recorder:
         sealer = Sealer(encoded, data_key, wraps, self._identity.signing)
         utterance = Utterance(sealer, first_sample, self._config.audio.segment_ms * RATE_HZ // 1000)
         endpoint = Endpoint(self._limits, by_hand=trigger.kind == "button_hold")
-        return Capture(header, utterance, endpoint, self._vad, self._delivery)
+        return Capture(header, utterance, endpoint, Vad(self._aggressiveness), self._delivery)
 
     def _header(
         self, name: str, trigger: Trigger, first_sample: int, row: int, readers: dict[str, ReaderPublic]

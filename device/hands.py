@@ -21,6 +21,8 @@ class Hands:
         self._still = debounce_samples
         self._button = Button(panel.level("button"), debounce_samples, hold_samples)
         self._switch = Debounce(panel.level("mute"), debounce_samples)
+        self._muted_since = -debounce_samples
+        self._stood_muted = self._switch.level
         self.edges = panel.edges
 
     @property
@@ -35,19 +37,29 @@ class Hands:
 
     def feel(self, now: int) -> list[Event]:
         """Take the edges since the last frame and return what they mean at `now`, in order."""
-        events = []
+        events: list[Event] = []
         while self.edges:
             control, level = self.edges.popleft()
             if control == "button":
                 self._button.edge(level, now)
             else:
-                self._switch.edge(level, now)
-                if level and not self._switch.level:
-                    self._switch = Debounce(True, self._still)
-                    events.append(Event.MUTE_ON)
-        if self._switch.settle(now):
+                self._slide(level, now, events)
+        if self._panel.level("mute"):
+            self._slide(True, now, events)  # also where its edge was lost
+        if self._switch.settle(now) and self._stood_muted:
             events.append(Event.MUTE_OFF)
         gesture = self._button.settle(now)
         if gesture is not None:
             events.append(_GESTURES[gesture])
         return events
+
+    def _slide(self, muted: bool, now: int, events: list[Event]) -> None:
+        if muted and not self._switch.level:
+            self._switch = Debounce(True, self._still)
+            self._muted_since = now
+            events.append(Event.MUTE_ON)
+        elif muted != self._switch.seen:
+            if not muted:
+                # A spike on the wire mutes, and does not unmute: only a position that was held is a hand's.
+                self._stood_muted = now - self._muted_since >= self._still
+            self._switch.edge(muted, now)

@@ -13,24 +13,24 @@ class Debounce:
     def __init__(self, level: bool, still_samples: int) -> None:
         self.level = level
         self._still = still_samples
-        self._seen = level
+        self.seen = level
         self._since = 0
 
     @property
     def pending(self) -> bool:
         """Whether an edge was seen that has not settled yet."""
-        return self._seen != self.level
+        return self.seen != self.level
 
     def edge(self, level: bool, sample: int) -> None:
         """Take note that the contact went to `level` at `sample`."""
-        self._seen = level
+        self.seen = level
         self._since = sample
 
     def settle(self, sample: int) -> bool:
         """Return True once for each change of level that has stood still by `sample`."""
-        if self._seen == self.level or sample - self._since < self._still:
+        if self.seen == self.level or sample - self._since < self._still:
             return False
-        self.level = self._seen
+        self.level = self.seen
         return True
 
 

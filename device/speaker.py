@@ -227,8 +227,8 @@ class Speaker:
             case Answer() if self.phase is Phase.PROCESSING and self._turn.answers(order):
                 self.happen(Event.RESPONSE)
             case Command(do="mute"):
-                self.parts.memory.set(True)
                 self.happen(Event.REMOTE_MUTE)
+                self.parts.memory.set(True)
             case Command(do="stop"):
                 self.happen(Event.REMOTE_STOP)
             case Command(do="volume", to=float(to)):

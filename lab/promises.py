@@ -1,4 +1,4 @@
-"""The promises that every run can show, each checked against evidence that the speaker did not make itself."""
+"""The promises that every run can show, checked against evidence that the speaker did not make itself."""
 
 import hashlib
 from collections.abc import Iterator
@@ -62,7 +62,7 @@ def _mute_closes(evidence: Evidence) -> Verdict:
 
 
 def _written_down(evidence: Evidence) -> Verdict:
-    """Everything that came through the broker has its row: its topic and hash, or a connection's last will."""
+    """What came through the broker has its row: by topic and hash, or as a connection's last will."""
     promise = "promise 5: every message that came through the broker is in the ledger"
     known: set[tuple[str | None, str]] = set()
     for line in (evidence.outcome.directory / "ledger.jsonl").read_bytes().splitlines():

@@ -110,7 +110,7 @@ def read(path: Path) -> Scenario:
     """Read a scenario.
 
     Raises:
-        ScenarioError: no such file, not TOML, an unknown word, a step with no verb or two, a sound that is missing.
+        ScenarioError: no such file, not TOML, an unknown word, a step without exactly one verb.
     """
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -127,6 +127,13 @@ def read(path: Path) -> Scenario:
         if not step.verb:
             raise ScenarioError(
                 f"{path}: step {number} of the timeline: not exactly one of {', '.join(VERBS)}"
+            )
+    for light in scenario.expect.lights:
+        if (light.shows is None) == (light.not_shows is None) or (light.at_s is None) == (
+            light.between is None
+        ):
+            raise ScenarioError(
+                f"{path}: a light needs `shows` or `not_shows`, and `at_s` or `between`; mend it"
             )
     return scenario
 

@@ -68,7 +68,7 @@ def simulate(
     """Run `scenario` and leave everything that came of it in `directory`.
 
     Raises:
-        LabError, DeviceError, HardwareError, CloudError: something the run needs cannot be used; one line says what.
+        LabError, DeviceError, HardwareError, CloudError: something that the run needs cannot be used.
     """
     directory.mkdir(parents=True, exist_ok=True)
     clear(directory)
@@ -142,6 +142,7 @@ class _Home:
             "broker": {
                 "kind": "none",
                 "port": self._broker.port,
+                "protocol": _protocol(self._broker),
                 "backoff_min_s": 0.05,
                 "backoff_max_s": 0.2,
             },
@@ -169,7 +170,7 @@ class _Home:
             "privacy": {"owner_reader": self._owner.public.encode()},
             "uplink": {
                 "port": self._broker.port,
-                "protocol": "3.1.1" if self._broker.kind == "amqtt" else "auto",
+                "protocol": _protocol(self._broker),
                 "backoff_min_s": 0.05,
                 "backoff_max_s": 0.2,
             },
@@ -259,6 +260,11 @@ class _Home:
             played=[(sample, sample + len(pcm) // 2) for sample, pcm in self._board.played],
             kept_by_the_cloud=sum(held.state == "complete" for held in self._cloud.vault.utterances()),
         )
+
+
+def _protocol(broker: Broker) -> str:
+    """amqtt never answers a client that speaks MQTT 5, which would cost a second of asking."""
+    return "3.1.1" if broker.kind == "amqtt" else "auto"
 
 
 def export(directory: Path) -> set[str]:

@@ -13,7 +13,6 @@ from lab.report import Verdict
 from lab.scenario import Expect, Light, Moments, samples
 from lab.simulate import Outcome
 
-
 Fits = Callable[[str, str], bool]
 
 

@@ -1,6 +1,7 @@
 """What must be true after any number of kills: nothing lost, nothing twice, nothing left without its row.
 
-It reads the files of a device and of a cloud that have ended, and what a tap at the broker saw. It mends nothing.
+It reads the files of a device and of a cloud that have ended, and what a tap at the broker saw. It mends
+nothing.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Verdict(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What a tap saw: messages of devices by topic and SHA-256, and the utterances acknowledged as complete."""
+    """What a tap saw: messages of devices by topic and SHA-256, and what was acknowledged as complete."""
 
     left: Mapping[tuple[str, str], int]
     complete: Container[str]
@@ -117,7 +118,7 @@ class _Check:
         return Verdict(Counter(fates.values()), causes, problems)
 
     def _fate(self, utterance: str, story: list[Row]) -> str:
-        """Where an utterance is, by the device's word; what it claims of the vault is looked at in `_wrong`."""
+        """Where an utterance is, by the device's word; `_wrong` holds that against the vault."""
         if utterance in self._book.waiting:
             return WAITS
         if any(row.kind == "dropped" and row.cause == "truncated" for row in story):

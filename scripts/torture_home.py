@@ -31,7 +31,10 @@ PAUSE_S = 5.0
 GOODBYE_S = 30.0
 
 
-class Ended(RuntimeError):
+Settings = Mapping[str, Mapping[str, Any]]
+
+
+class EndedError(RuntimeError):
     """A process that nobody killed is gone, or would not go when asked."""
 
 
@@ -62,21 +65,21 @@ class Child:
             )  # fmt: skip
 
     def kill(self) -> None:
-        """SIGKILL. Raises Ended when it was gone already."""
+        """SIGKILL. Raises EndedError when it was gone already."""
         self.watch()
         self._end(signal.SIGKILL)
 
     def stop(self) -> int:
-        """SIGTERM; return the exit code. Raises Ended when it does not go."""
+        """SIGTERM; return the exit code. Raises EndedError when it does not go."""
         self.watch()
         return self._end(signal.SIGTERM)
 
     def watch(self) -> None:
-        """Raise Ended when it ended by itself."""
+        """Raise EndedError when it ended by itself."""
         code = self._process.poll() if self._process is not None else None
         if code is not None:
             self._process = None
-            raise Ended(f"{self._module}: ended by itself with {code}: {self._last_words()}")
+            raise EndedError(f"{self._module}: ended by itself with {code}: {self._last_words()}")
 
     def close(self) -> None:
         """Let nothing run on, whatever state it is in."""
@@ -93,7 +96,9 @@ class Child:
         except subprocess.TimeoutExpired as error:
             process.kill()
             process.wait()
-            raise Ended(f"{self._module}: did not end within {GOODBYE_S:.0f} s of {number.name}") from error
+            raise EndedError(
+                f"{self._module}: did not end within {GOODBYE_S:.0f} s of {number.name}"
+            ) from error
 
     def _last_words(self) -> str:
         lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
@@ -135,12 +140,12 @@ class Home:
                 self._running.add(name)
 
     def kill(self, name: str) -> None:
-        """SIGKILL one part. Raises Ended when it was gone before."""
+        """SIGKILL one part. Raises EndedError when it was gone before."""
         self._running.discard(name)
         self._part(name).kill()
 
     def stop(self, name: str) -> int:
-        """End the device or the cloud with SIGTERM; return its exit code. Raises Ended."""
+        """End the device or the cloud with SIGTERM; return its exit code. Raises EndedError."""
         self._running.discard(name)
         return self._children[name].stop()
 
@@ -149,7 +154,7 @@ class Home:
         return self._children[name].ready
 
     def watch(self) -> None:
-        """Raise Ended when the device or the cloud ended by itself."""
+        """Raise EndedError when the device or the cloud ended by itself."""
         for name in self._running & self._children.keys():
             self._children[name].watch()
 
@@ -171,33 +176,34 @@ class Home:
         return self._broker if name == "broker" else self._children[name]
 
     def _write_cloud(self) -> None:
-        broker = {"kind": "none", "port": self.port, "backoff_min_s": 0.05, "backoff_max_s": 0.2}
-        settings = {
-            "storage": {"directory": "cloud"}, "broker": broker, "ingest": {"truncated_after_s": 3.0},
-        }  # fmt: skip
+        settings: Settings = {
+            "storage": {"directory": "cloud"},
+            "broker": {"kind": "none", "port": self.port, "backoff_min_s": 0.05, "backoff_max_s": 0.2},
+            "ingest": {"truncated_after_s": 3.0},
+        }
         _write(self._directory / "cloud.toml", settings)
 
     def _provision(self) -> str:
         """What an owner does once: write the cloud's keys note, and return the root that a device pins."""
-        command = [sys.executable, "-m", "cloud_stub", "keys", "--config", self._directory / "cloud.toml"]
-        return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+        settings = str(self._directory / "cloud.toml")
+        command = [sys.executable, "-m", "cloud_stub", "keys", "--config", settings]
+        return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
     def _play(self, recordings: Sequence[Path]) -> None:
         pause = self._directory / "pause.flac"
         soundfile.write(pause, np.zeros(round(PAUSE_S * RATE_HZ), np.int16), RATE_HZ)
         room = [str(each) for recording in recordings for each in (recording, pause.resolve())]
-        uplink = {"port": self.port, "backoff_min_s": 0.05, "backoff_max_s": 0.2, "ask_again_s": 3.0}
-        settings = {
+        settings: Settings = {
             "device": {"state_dir": "device"},
             "board": {"name": "sim", "room": room, "pace": self._pace},
             "privacy": {"save": True},
             "cloud": {"root": self._root, "keys": str((self.keys / "keys.note").resolve())},
-            "uplink": uplink,
+            "uplink": {"port": self.port, "backoff_min_s": 0.05, "backoff_max_s": 0.2, "ask_again_s": 3.0},
         }
         _write(self._directory / "device.toml", settings)
 
 
-def _write(path: Path, settings: Mapping[str, Mapping[str, Any]]) -> None:
+def _write(path: Path, settings: Settings) -> None:
     """Write TOML that is never half there: the child that reads it may start at any moment."""
     lines = [
         line

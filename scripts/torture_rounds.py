@@ -14,7 +14,7 @@ from contextlib import closing
 from time import monotonic
 from typing import NamedTuple
 
-from scripts.torture_home import PARTS, Ended, Home
+from scripts.torture_home import PARTS, EndedError, Home
 from scripts.torture_tap import Tap
 
 STEP_S = 30.0
@@ -37,7 +37,7 @@ class Kill(NamedTuple):
     victims: tuple[str, ...]
 
 
-class Stuck(RuntimeError):
+class StuckError(RuntimeError):
     """What should have come did not come in time."""
 
 
@@ -54,7 +54,7 @@ class Torture:
         self._never = threading.Event()
 
     def begin(self) -> None:
-        """Start all, and wait until they know each other. Raises Ended, Stuck."""
+        """Start all, and wait until they know each other. Raises EndedError, StuckError."""
         self._home.start(*PARTS)
         self._require(self._tap.wait(lambda: self._tap.stage != "connecting", STEP_S), "no connection")
 
@@ -62,8 +62,8 @@ class Torture:
         """Start what does not run, let it talk, kill one or two at a moment drawn.
 
         Raises:
-            Ended: one of them ended without having been killed.
-            Stuck: nobody talks any more.
+            EndedError: one of them ended without having been killed.
+            StuckError: nobody talks any more.
         """
         self._home.start(*self._chance.sample(PARTS, len(PARTS)))
         self._await_moment(self._chance.choice(tuple(_AFTER)))
@@ -79,8 +79,8 @@ class Torture:
         """Start all, speak no more, wait until nothing waits; end all. Return how many messages still wait.
 
         Raises:
-            Ended: the device or the cloud did not end with exit code 0 when asked to.
-            Stuck: they do not find each other again.
+            EndedError: the device or the cloud did not end with exit code 0 when asked to.
+            StuckError: they do not find each other again.
         """
         self._home.start(*PARTS)
         self._stop("device")
@@ -103,13 +103,13 @@ class Torture:
 
     def _require(self, reached: bool, what: str) -> None:
         if not reached:
-            raise Stuck(f"{what} within {STEP_S:.0f} s, at stage {self._tap.stage}")
+            raise StuckError(f"{what} within {STEP_S:.0f} s, at stage {self._tap.stage}")
 
     def _stop(self, name: str) -> None:
         self._require(self._until(lambda: self._home.ready(name), STEP_S), f"{name} not ready")
         code = self._home.stop(name)
         if code != 0:
-            raise Ended(f"{name}: exit code {code} after SIGTERM, not 0")
+            raise EndedError(f"{name}: exit code {code} after SIGTERM, not 0")
 
     def _until(self, condition: Callable[[], bool], within_s: float) -> bool:
         """Look again and again, for so long; return whether it came true."""

@@ -29,8 +29,8 @@ class Tap:
     """A client of the broker at `port`, which comes back when the broker does.
 
     `left` counts what devices published, by topic and SHA-256 (what the broker retains and repeats is not
-    counted); `complete` holds the utterances that the cloud acknowledged; `responses` every answer; `stage_messages`
-    counts messages since the stage began.
+    counted); `complete` holds the utterances that the cloud acknowledged, `responses` every answer;
+    `stage_messages` counts messages since the stage began.
     """
 
     def __init__(self, port: int) -> None:
@@ -70,7 +70,7 @@ class Tap:
         with self._news:
             if "/up/" in message.topic:
                 self.left[message.topic, hashlib.sha256(message.payload).hexdigest()] += 1
-            self._follow(topic, message.payload)
+            self._follow(topic, bytes(message.payload))
             self._news.notify_all()
 
     def _follow(self, topic: topics.Topic, payload: bytes) -> None:

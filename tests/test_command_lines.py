@@ -1,4 +1,4 @@
-"""Bad input at the three command lines: one line that says where, what and what next, a documented exit code, nothing lost."""
+"""Bad input at the three command lines: one line, a documented exit code, and nothing is lost."""
 
 import hashlib
 import json
@@ -200,9 +200,7 @@ def test_a_folder_that_is_no_run_cannot_be_opened(terminal: Terminal, tmp_path: 
     assert terminal.complains("overheard-lab", *words)[0] == 5
 
 
-def test_a_file_that_is_no_audio_is_named_and_the_rest_is_heard(
-    terminal: Terminal, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_file_that_is_no_audio_is_named_and_the_rest_is_heard(terminal: Terminal, tmp_path: Path) -> None:
     (tmp_path / "broken.wav").write_bytes(b"RIFF")
     code, err = terminal.run(
         "overheard-lab", "hear", tmp_path / "broken.wav", AUDIO / "alexa.flac", "--word", "alexa", "--json"

@@ -1,4 +1,4 @@
-"""The pages say what the code is: every module, verb, expectation, scenario, and no file that is not there."""
+"""The pages say what the code is: each module, verb, expectation, scenario, and no file that is not there."""
 
 import re
 import tomllib

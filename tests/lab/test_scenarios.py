@@ -1,4 +1,4 @@
-"""Every scenario that ships, played to the real thing; and those that cannot be played, refused in one line."""
+"""Every scenario that ships, played to the real thing; what cannot be played is refused in one line."""
 
 from pathlib import Path
 
@@ -43,6 +43,8 @@ def test_there_are_scenarios_for_every_promise_that_can_be_shown_so_far() -> Non
         ('title = "t"\ntimeline = []\n[expect]\nutterance = 1', "utterance"),
         ('title = "t"\ntimeline = [{ wait = -1 }]', "wait"),
         ("title = ", "TOML"),
+        ('title = "t"\ntimeline = []\n[expect]\nlights = [{ at_s = 1.0 }]', "light"),
+        ('title = "t"\ntimeline = []\n[expect]\nlights = [{ shows = "idle" }]', "light"),
     ],
 )
 def test_a_mistake_in_a_scenario_is_named_with_its_file(text: str, says: str, tmp_path: Path) -> None:

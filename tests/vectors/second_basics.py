@@ -1,4 +1,4 @@
-"""The ground that the second reader stands on: bytes, canonical JSON, keys, HPKE. It imports none of our code.
+"""What the second reader stands on: bytes, canonical JSON, keys, HPKE. It imports none of our code.
 
 Written from docs/wire-format.md and the papers that it names.
 """

@@ -5,15 +5,13 @@ Written from docs/wire-format.md alone, but for what that page says since.
 
 import hmac
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
 from second_basics import (
     SUITES,
-    CheckError,
     Cursor,
     ReaderKey,
     aead_open,
@@ -31,18 +29,6 @@ Rule = Callable[[object], bool]
 Json = dict[str, Any]
 
 COUNT_LIMIT = 2**53 - 1
-
-
-class StepError(Exception):
-    """The step that refused an utterance."""
-
-
-@contextmanager
-def step(name: str) -> Iterator[None]:
-    try:
-        yield
-    except CheckError as reason:
-        raise StepError(name) from reason
 
 
 # --- Rules for fields ---------------------------------------------------------------------------------------
@@ -245,27 +231,3 @@ def check_end(message: bytes, begin: Begin, segments: list[bytes]) -> None:
     for index, segment in enumerate(segments):
         counter = 2 * index + (index == len(segments) - 1)
         require(segment[:4] == counter.to_bytes(4, "big"), "order of the segments")
-
-
-@dataclass(frozen=True)
-class Opened:
-    begin: Begin
-    data_key: bytes
-    derived: Derived
-    sound: bytes
-
-
-def open_utterance(topic: str, messages: tuple[bytes, list[bytes], bytes], key: ReaderKey) -> Opened:
-    message, segments, end = messages
-    with step("begin"):
-        begin = read_begin(topic, message)
-    with step("data_key"):
-        data_key = open_data_key(begin, key)
-    with step("commitment"):
-        derived = derive(begin, data_key)
-    with step("segment"):
-        samples = begin.header["segment_samples"]
-        sounds = [open_segment(segment, samples, derived) for segment in segments]
-    with step("end"):
-        check_end(end, begin, segments)
-    return Opened(begin, data_key, derived, b"".join(sounds))
