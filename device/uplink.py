@@ -174,7 +174,7 @@ class Uplink:
         if came_up:
             self._standing = None
             self._tell(News(Kind.DOWN))
-        elif connection.opened and not connection.stood and monotonic() < connection.until:
+        elif connection.opened and not connection.stood:
             self._other_protocol()
         return came_up
 
@@ -215,7 +215,9 @@ class Uplink:
         client.on_publish = lambda _c, _u, mid, _r, _p: self._tell(_Sent(mid, connection.seqs))
 
     def _other_protocol(self) -> None:
-        """MQTT 5 where the broker has it; one that refuses it is asked in 3.1.1 next, and back again."""
+        """MQTT 5 where the broker has it; one that refuses it, as some do by silence, is asked in 3.1.1 next,
+        and back again.
+        """
         if self._settings.protocol == "auto":
             self._five = not self._five
 

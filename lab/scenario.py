@@ -66,6 +66,13 @@ class Light(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shows: str | None = None
     not_shows: str | None = None
 
+    @property
+    def whole(self) -> bool:
+        """Whether it says when, and what: exactly one of each."""
+        when = (self.at_s, self.between)
+        what = (self.shows, self.not_shows)
+        return when.count(None) == 1 and what.count(None) == 1
+
 
 class Expect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What must be true afterwards. Lists are one entry an utterance, in order; "" means no matter what."""
@@ -129,12 +136,8 @@ def read(path: Path) -> Scenario:
                 f"{path}: step {number} of the timeline: not exactly one of {', '.join(VERBS)}"
             )
     for light in scenario.expect.lights:
-        if (light.shows is None) == (light.not_shows is None) or (light.at_s is None) == (
-            light.between is None
-        ):
-            raise ScenarioError(
-                f"{path}: a light needs `shows` or `not_shows`, and `at_s` or `between`; mend it"
-            )
+        if not light.whole:
+            raise ScenarioError(f"{path}: a light needs `shows` or `not_shows`, and `at_s` or `between`")
     return scenario
 
 

@@ -7,7 +7,7 @@ nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -53,7 +53,7 @@ class Seen(NamedTuple):
     """What a tap saw: messages of devices by topic and SHA-256, and what was acknowledged as complete."""
 
     left: Mapping[tuple[str, str], int]
-    complete: Container[str]
+    complete: Collection[str]
 
 
 class Book(NamedTuple):
@@ -113,7 +113,7 @@ class _Check:
         problems = [f"{name}: {NOWHERE}, and not acknowledged" for name in fates if fates[name] == NOWHERE]
         for utterance, story in self._stories.items():
             problems += [f"{utterance}: {what}" for what in self._wrong(utterance, story, fates[utterance])]
-        problems += [*self._strangers(), *self._without_row()]
+        problems += [*self._not_kept(), *self._strangers(), *self._without_row()]
         causes = Counter(row.cause or "" for row in self._book.rows if row.kind in LEFT)
         return Verdict(Counter(fates.values()), causes, problems)
 
@@ -133,8 +133,6 @@ class _Check:
     def _wrong(self, utterance: str, story: list[Row], fate: str) -> Iterator[str]:
         held = self._held.get(utterance)
         state = held.state if held is not None else "absent"
-        if utterance in self._seen.complete and state != "complete":
-            yield f"acknowledged as complete, and {state} in the vault"
         if fate in (COMPLETE, TRUNCATED):
             if state != {COMPLETE: "complete", TRUNCATED: "truncated"}[fate]:
                 yield f"gone from the outbox as {fate}, and {state} in the vault"
@@ -165,6 +163,13 @@ class _Check:
         head = Checkpoint.parse(open_note(note, [self._book.verifier]))
         if head.size >= len(self._heads) or head != self._heads[head.size]:
             yield f"its end record vouches for a ledger of {head.size} rows that this one does not continue"
+
+    def _not_kept(self) -> Iterator[str]:
+        """What the cloud said that it has, and has not."""
+        for utterance in sorted(self._seen.complete):
+            held = self._held.get(utterance)
+            if held is None or held.state != "complete":
+                yield f"{utterance}: acknowledged as complete, and {held.state if held else 'absent'} in the vault"
 
     def _strangers(self) -> Iterator[str]:
         """What the vault has of this device that the device never made, or has twice."""

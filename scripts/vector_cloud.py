@@ -22,6 +22,24 @@ KEYS_ABOUT = (
     "The keys note, its text taken apart, and notes that must not be believed under the key `root`, "
     "whose private key is of the Ed25519 seed root_seed."
 )
+_ACKS: dict[str, Json] = {
+    "version-2": {"v": 2},
+    "version-true": {"v": True},
+    "unknown-field": {"text": "hello"},
+    "state-unknown": {"state": "forgotten"},
+    "utterance-too-short": {"utterance": "0804b0f107a6c2cc"},
+    "begin-0-for-false": {"begin": 0},
+    "range-of-three": {"missing": [[0, 1, 2]]},
+    "deep": {"missing": [[[0, 1]]]},
+}
+_COMMANDS: dict[str, Json] = {
+    "to-listen": {"do": "listen"},
+    "to-unmute": {"do": "unmute"},
+    "volume-above-1": {"to": 1.5},
+    "serial-negative": {"serial": -1},
+    "serial-true": {"serial": True},
+    "serial-missing": {"serial": ...},
+}
 
 
 class Cloud(NamedTuple):
@@ -111,14 +129,15 @@ def _downlinks_refused(messages: list[Json], cloud: Cloud, other: str) -> Iterat
         "ack-signed-by-another": _signed("ack", record, cloud.stranger),
         "ack-that-is-a-command": command,
         "ack-not-canonical-signed": _signed("ack", record.replace(":", ": ", 1), cloud.signer),
-        "ack-version-2-signed": _signed("ack", changed(record, v=2), cloud.signer),
-        "ack-version-true-signed": _signed("ack", changed(record, v=True), cloud.signer),
         "ack-attachment-not-named-signed": _signed("ack", record, cloud.signer, sealed),
-        "ack-deep-signed": _signed("ack", changed(record, missing=[[[0, 1]]]), cloud.signer),
-        "ack-of-another-device-signed": _signed("ack", changed(record, device=other), cloud.signer),
         "response-attachment-bit-flipped": flip(response, len(response) - 1),
         "response-attachment-missing": response[: -len(sealed)],
     }
+    for kind, message in (("ack", ack), ("command", command)):
+        body = message[4:-64].decode()
+        for what, change in (_ACKS if kind == "ack" else _COMMANDS).items():
+            crafted[f"{kind}-{what}-signed"] = _signed(kind, changed(body, **change), cloud.signer)
+    crafted["ack-of-another-device-signed"] = _signed("ack", changed(record, device=other), cloud.signer)
     for name, message in crafted.items():
         yield {"name": name, "kind": name.split("-")[0], "message": message.hex()}
 

@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from vector_forge import Json, begin, certified, changed, from_base64, odd_base64, to_base64, wraps_of
 
-from device.envelope import topics
-
 _LONG = "x" * 65
 
 
@@ -24,10 +22,10 @@ def all_of(base: Json, wake: Json, device: Ed25519PrivateKey) -> Iterator[Json]:
     for name, readers in _readers(base["header"]).items():
         header = changed(base["header"], readers=readers)
         yield _refused(name, base, begin(header, wraps_of(base) * len(readers), base, device))
-    for name, header in _keys(base["header"]).items():
+    for name, header in (_keys(base["header"]) | _names(base["header"])).items():
         message = begin(header, wraps_of(base), base, device)
         fields = json.loads(header)
-        topic = topics.utterance(fields["device"], fields["utterance"], "begin")
+        topic = f"overheard/v1/{fields['device']}/up/utterance/{fields['utterance']}/begin"
         yield {**_refused(name, base, message), "topic": topic}
 
 
@@ -73,6 +71,7 @@ def _values(header: str) -> dict[str, Json]:
         "trigger-unknown": {"trigger": trigger | {"kind": "shout"}},
         "trigger-button-with-a-score": {"trigger": trigger | {"score": 0.5}},
         "trigger-button-with-a-word": {"trigger": trigger | {"word": "okay nabu"}},
+        "trigger-button-with-a-model": {"trigger": trigger | {"model": "ab" * 32}},
         "trigger-field-missing": {"trigger": {"kind": "button_tap"}},
     }
 
@@ -80,6 +79,7 @@ def _values(header: str) -> dict[str, Json]:
 def _wake_words(header: str) -> dict[str, Json]:
     trigger = json.loads(header)["trigger"]
     changes = {
+        "trigger-button-with-all-of-a-wake-word": {"kind": "button_tap"},
         "trigger-without-a-word": {"word": None},
         "trigger-without-a-score": {"score": None},
         "trigger-without-a-model": {"model": None},
@@ -128,6 +128,14 @@ def _readers(header: str) -> dict[str, list[Json]]:
         "reader-name-too-long": [reader | {"name": _LONG}],
         "reader-name-null": [reader | {"name": None}],
         "reader-unknown-field": [reader | {"key": "x"}],
+    }
+
+
+def _names(header: str) -> dict[str, str]:
+    utterance = json.loads(header)["utterance"]
+    return {
+        "utterance-upper-case": changed(header, utterance=utterance.upper()),
+        "utterance-too-short": changed(header, utterance=utterance[2:]),
     }
 
 

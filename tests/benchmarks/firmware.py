@@ -11,9 +11,10 @@ from pathlib import Path
 from time import clock_gettime, monotonic, pthread_getcpuclockid, sleep, thread_time
 from typing import NamedTuple
 
-import paho.mqtt.publish
 import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from cloud_stub.broker import Broker
@@ -145,9 +146,12 @@ def keys_note() -> str:
 
 def greet(broker: Broker) -> None:
     """Leave the cloud's keys at the broker, where a speaker waits for them."""
-    paho.mqtt.publish.single(
-        topics.KEYS, keys_note().encode(), qos=1, retain=True, hostname="127.0.0.1", port=broker.port
-    )
+    client = Client(CallbackAPIVersion.VERSION2)
+    client.connect("127.0.0.1", broker.port)
+    client.loop_start()
+    client.publish(topics.KEYS, keys_note().encode(), qos=1, retain=True).wait_for_publish(_PATIENCE_S)
+    client.disconnect()
+    client.loop_stop()
 
 
 def closed_port() -> socket.socket:

@@ -1,5 +1,6 @@
-"""The connection against a broker that is silent, broken, greedy or malicious: the test itself is the broker."""
+"""The connection against a broker that is silent, broken, greedy or malicious: the test is the broker."""
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,7 +11,6 @@ from device.errors import StorageError
 from device.uplink import Kind, News, Uplink
 from tests.device.wire import (
     CONNECT,
-    DEADLINE_S,
     PUBLISH,
     Peer,
     departure,
@@ -70,14 +70,14 @@ def test_it_stops_promptly_while_nobody_is_there() -> None:
     assert stops_promptly(uplink)
 
 
-def test_a_broker_that_never_finishes_its_welcome_is_left_and_called_again(
-    peer: Peer, uplink: Uplink
-) -> None:
+def test_a_broker_that_never_finishes_its_welcome_is_called_again(peer: Peer, uplink: Uplink) -> None:
     peer.accept()
     peer.read()
     peer.line.sendall(packed(0x20, b"\0\0"))
-    peer.welcome()
-    wait_for(uplink, Kind.UP)
+    silent, peer.line = peer.line, socket.socket()
+    with closing(silent):
+        peer.welcome()
+        wait_for(uplink, Kind.UP)
 
 
 def test_an_uplink_that_was_stopped_before_it_was_started_is_stopped() -> None:
@@ -169,12 +169,12 @@ def flood(peer: Peer, uplink: Uplink, messages: list[bytes]) -> list[News]:
     for payload in messages:
         peer.publish(payload)
     peer.line.close()
-    peer.welcome()  # it comes back, so the flood is over
+    peer.accept()  # it comes back, so the flood is over
     uplink.stop()
     waiting = []
     while uplink.inbox:
         waiting.append(uplink.take())
-    assert waiting[-3:] == [News(Kind.DOWN), News(Kind.UP), News(Kind.DOWN)]
+    assert waiting[-1] == News(Kind.DOWN)
     return [news for news in waiting if news.kind is Kind.ARRIVED]
 
 
@@ -209,7 +209,7 @@ def test_what_was_taken_makes_room(peer: Peer, uplink: Uplink) -> None:
 # -- nonsense ----------------------------------------------------------------------------------------
 
 NONSENSE = {
-    "no MQTT at all": b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    "no MQTT at all": b"HTTP/1.1 400 Bad Request\r\n" * 8,
     "a topic that is no UTF-8": packed(0x30, b"\0\2\xff\xfe" + b"payload"),
     "a topic longer than its message": packed(0x30, b"\xff\xffx"),
     "a length of five digits": b"\x30\xff\xff\xff\xff\xff\x01",
@@ -259,4 +259,3 @@ def test_the_uplink_leaves_no_connection_open(peer: Peer, uplink: Uplink) -> Non
     assert peer.read().kind  # DISCONNECT
     with pytest.raises(EOFError):
         peer.read()
-    assert DEADLINE_S > 0

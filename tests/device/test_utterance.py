@@ -155,7 +155,7 @@ def test_at_the_end_the_plaintext_is_overwritten_and_gone(way: str) -> None:
     taken = utterance()
     for each in frames(0, 3):
         taken.hear(each)
-    (open_part,) = [item for item in gc.get_referents(taken.__dict__) if isinstance(item, bytearray)]
+    (open_part,) = [item for item in vars(taken).values() if isinstance(item, bytearray)]
     assert len(open_part) == 1_920
     taken.end("silence", "") if way == "end" else taken.wipe()
     assert open_part == b""

@@ -1,4 +1,4 @@
-"""What the tests of the uplink share: an uplink at a port, its news, MQTT packets, and a line that can be cut."""
+"""What the tests of the uplink share: an uplink, its news, MQTT packets, and a line that can be cut."""
 
 import contextlib
 import hashlib
@@ -75,9 +75,9 @@ class Packet(NamedTuple):
         return rest[1:] if level == 5 else rest
 
 
-def packets(data: bytes) -> list[Packet]:
+def packets(record: bytes | bytearray) -> list[Packet]:
     """Take a stream of bytes apart; a packet that is cut off at its end counts too."""
-    found, at = [], 0
+    data, found, at = bytes(record), [], 0
     while at + 1 < len(data):
         first, length, shift, at = data[at], 0, 0, at + 1
         while at < len(data):
