@@ -9,6 +9,7 @@ import struct
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum
 from math import inf
 from time import monotonic
@@ -27,7 +28,7 @@ _PATIENCE_S = 3.0
 """How long a broker may take to accept TCP, and from there to its SUBACK."""
 
 _GOODBYE_S = 1.0
-"""How long the last messages may take to leave when we hang up."""
+"""How long the last messages may take to arrive, and then DISCONNECT to leave."""
 
 _INBOX, _INBOX_BYTES = 1024, 8 << 20
 """So much from the broker may wait for the loop; what comes then is dropped, as is what is too large."""
@@ -81,6 +82,7 @@ class _Connection:
         self.stood = False
         self.until = monotonic() + _PATIENCE_S
         self.seqs: dict[int, int] = {}
+        self.newest: paho.MQTTMessageInfo | None = None
 
 
 class Uplink:
@@ -115,7 +117,11 @@ class Uplink:
         self._thread.start()
 
     def stop(self) -> None:
-        """Disconnect and end the thread."""
+        """Disconnect, once the broker has confirmed what was published last, and end the thread."""
+        standing = self._standing
+        if standing is not None and standing[1].newest is not None:
+            with suppress(RuntimeError, ValueError):  # it will not leave any more
+                standing[1].newest.wait_for_publish(_GOODBYE_S)
         self._stopping.set()
         client = self._calling
         if client is not None:
@@ -131,9 +137,9 @@ class Uplink:
         if standing is None:
             return
         client, connection = standing
-        info = client.publish(departure.topic, departure.payload, qos=1, retain=retain)
+        connection.newest = client.publish(departure.topic, departure.payload, qos=1, retain=retain)
         if departure.seq is not None:
-            connection.seqs[info.mid] = departure.seq
+            connection.seqs[connection.newest.mid] = departure.seq
 
     def take(self) -> News:
         """Return the oldest of the news. Raises IndexError when there is none."""

@@ -7,7 +7,7 @@ nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -52,7 +52,7 @@ class Verdict(NamedTuple):
 class Seen(NamedTuple):
     """What a tap saw: messages of devices by topic and SHA-256, and what was acknowledged as complete."""
 
-    left: Mapping[tuple[str, str], int]
+    left: Counter[tuple[str, str]]
     complete: Collection[str]
 
 
@@ -168,8 +168,9 @@ class _Check:
         """What the cloud said that it has, and has not."""
         for utterance in sorted(self._seen.complete):
             held = self._held.get(utterance)
-            if held is None or held.state != "complete":
-                yield f"{utterance}: acknowledged as complete, and {held.state if held else 'absent'} in the vault"
+            state = held.state if held is not None else "absent"
+            if state != "complete":
+                yield f"{utterance}: acknowledged as complete, and {state} in the vault"
 
     def _strangers(self) -> Iterator[str]:
         """What the vault has of this device that the device never made, or has twice."""

@@ -25,8 +25,8 @@ ROOT = Path(__file__).resolve().parents[1]
 AUDIO = ROOT / "lab" / "scenarios" / "audio"
 QUESTIONS = ("alexa_time", "alexa_weather", "alexa_volume", "alexa_timer")
 PARTS = ("device", "broker", "cloud")
-PAUSE_S = 5.0
-"""Quiet between two questions: the end of one, the answer, and some idleness."""
+PAUSE_S = 4.0
+"""Quiet before every question: time to connect, time for the end of the last one and for its answer."""
 
 GOODBYE_S = 30.0
 
@@ -108,7 +108,7 @@ class Child:
 class Home:
     """A speaker, its broker and its cloud in `directory`; `with` lets nothing run on.
 
-    questions: recordings that the room plays in turn, `times` over, each with a pause behind it. pace: how
+    questions: recordings that the room plays in turn, `times` over, each after a pause. pace: how
     many times real time they are played at.
     """
 
@@ -192,7 +192,7 @@ class Home:
     def _play(self, recordings: Sequence[Path]) -> None:
         pause = self._directory / "pause.flac"
         soundfile.write(pause, np.zeros(round(PAUSE_S * RATE_HZ), np.int16), RATE_HZ)
-        room = [str(each) for recording in recordings for each in (recording, pause.resolve())]
+        room = [str(each) for recording in recordings for each in (pause.resolve(), recording)]
         settings: Settings = {
             "device": {"state_dir": "device"},
             "board": {"name": "sim", "room": room, "pace": self._pace},

@@ -23,7 +23,7 @@ STEP_S = 30.0
 SETTLED_S = 90.0
 """How long it may take until nothing waits any more."""
 
-_AFTER = {"connecting": 0, "quiet": 0, "streaming": 30, "ended": 0, "answering": 0}
+_AFTER = {"connecting": 0, "quiet": 0, "streaming": 20, "ended": 0, "answering": 0}
 """The stages, and up to how many messages after its beginning the moment lies."""
 
 _DITHER = {"connecting": 0.7, "quiet": 0.5, "answering": 0.3}
@@ -54,8 +54,10 @@ class Torture:
         self._never = threading.Event()
 
     def begin(self) -> None:
-        """Start all, and wait until they know each other. Raises EndedError, StuckError."""
-        self._home.start(*PARTS)
+        """Start all, the device last, and wait until they know each other. Raises EndedError, StuckError."""
+        self._home.start("broker", "cloud")
+        self._require(self._until(lambda: self._home.ready("cloud"), STEP_S), "cloud not ready")
+        self._home.start("device")
         self._require(self._tap.wait(lambda: self._tap.stage != "connecting", STEP_S), "no connection")
 
     def round(self) -> Kill:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from statistics import median_low
 from time import perf_counter
 from typing import NamedTuple
 
@@ -67,7 +68,7 @@ def write(path: Path, file: File) -> None:
 def hear(path: Path) -> Run:
     """Run the command on the one core that this process is allowed to use."""
     began = perf_counter()
-    command = [sys.executable, "-m", "lab", "hear", "--word", "alexa", path]
+    command = [sys.executable, "-m", "lab", "hear", "--word", "alexa", str(path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
         assert child.stdout is not None
         wakes = len(child.stdout.readlines())
@@ -76,7 +77,7 @@ def hear(path: Path) -> Run:
     # a child starts with the peak of the process that started it
     assert spent.ru_maxrss > resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     if child.returncode:
-        raise SystemExit(f"{' '.join(map(str, command))}: exit code {child.returncode}")
+        raise SystemExit(f"{' '.join(command)}: exit code {child.returncode}")
     return Run(perf_counter() - began, spent.ru_utime + spent.ru_stime, spent.ru_maxrss / 1024, wakes)
 
 
@@ -94,7 +95,7 @@ def main() -> int:
     print(f"{'':28}{'wakes':>6}{'wall s':>9}{'CPU s':>9}{'x real time':>13}{'peak MiB':>10}")
     speed, peak = {}, {}
     for file, taken in runs.items():
-        wall_s, cpu_s, peak[file], wakes = (sorted(values)[ROUNDS // 2] for values in zip(*taken, strict=True))
+        wall_s, cpu_s, peak[file], wakes = (median_low(values) for values in zip(*taken, strict=True))
         speed[file] = 60 * file.minutes / wall_s
         print(f"{file.name:28}{wakes:6}{wall_s:9.2f}{cpu_s:9.2f}{speed[file]:13.0f}{peak[file]:10.1f}")
     short, long, _ = FILES

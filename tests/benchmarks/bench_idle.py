@@ -1,6 +1,6 @@
 """What the always-on loop costs: `python tests/benchmarks/bench_idle.py [AUDIO ...]`.
 
-Ways to hear the same audio in frames of 20 ms, in turn, round after round, in CPU time of the thread that hears:
+Ways to hear the same audio in frames of 20 ms, in turn, round after round; CPU time of the thread that hears:
 
     bare      front end, quantisation and model in straight-line code: no object, no cut, no wake
     detector  device.wakeword.Detector.hear, a call a frame
@@ -29,11 +29,12 @@ import soundfile
 from pymicro_features import MicroFrontend
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+from firmware import Cpu, Firmware, closed_port, greet
+from limits import Limit, show
+
 from cloud_stub.broker import open_broker
 from device.wakeword import Detector, Model, find
 from device.wakeword.runtime import open_interpreter, runtime_name
-from firmware import Cpu, Firmware, closed_port, greet
-from limits import Limit, show
 
 Times = dict[str, list[float]]
 

@@ -1,13 +1,18 @@
-"""What the tests of trust and of orders share: a cloud with a root, and the keys notes that it signs."""
+"""What the tests of trust and of orders share: a cloud with a root, its keys notes, and what it says."""
 
 import base64
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from device.envelope import ReaderKey
+from device.envelope import ReaderKey, device_id, downlink, seal_once, topics
+from device.keys import Identity
 from device.ledger import Signer, sign
+from device.orders import Order, Orders
+from device.trust import Trust
 
 ROOT = Signer("overheard-cloud", Ed25519PrivateKey.from_private_bytes(b"r" * 32))
 READER = ReaderKey("x25519", b"c" * 32)
@@ -34,3 +39,39 @@ def fields(**other: str) -> dict[str, str]:
 def note(said: dict[str, str] | None = None, root: Signer = ROOT, title: str = TITLE) -> bytes:
     """A keys note, signed."""
     return sign(f"{title}{rfc8785.dumps(dict(said or fields())).decode()}\n", root).encode()
+
+
+UTTERANCE, OTHER = "0a" * 16, "0b" * 16
+REPLY = ReaderKey("x25519", b"y" * 32)
+DEVICE_KEY = Ed25519PrivateKey.from_private_bytes(b"d" * 32)
+DEVICE = device_id(DEVICE_KEY.public_key().public_bytes_raw(), REPLY.public)
+STRANGER = Ed25519PrivateKey.from_private_bytes(b"s" * 32)
+TOPICS = {"ack": topics.ack(DEVICE), "response": topics.response(DEVICE), "command": topics.command(DEVICE)}
+
+ACK = {"v": 1, "device": DEVICE, "utterance": UTTERANCE, "state": "complete"}
+COMMAND = {"v": 1, "device": DEVICE, "serial": 5, "do": "volume", "to": 0.25}
+RESPONSE = {"v": 1, "device": DEVICE, "utterance": UTTERANCE}
+SPOKEN = {"text": "Noon", "intent": "time", "actions": [{"do": "timer", "after_s": 5}]}
+
+
+def make_orders(memory: Path) -> Orders:
+    """A device that remembers the note at `memory`."""
+    return Orders(Identity(DEVICE, DEVICE_KEY, REPLY), Trust(ROOT.vkey, memory))
+
+
+def give(
+    orders: Orders, kind: str, body: dict[str, Any], attachment: bytes = b"", key: Ed25519PrivateKey = SIGNING
+) -> Order:
+    """Let the cloud say something."""
+    return orders.take(TOPICS[kind], downlink.sign(kind, body, key, attachment), False)
+
+
+def framed(spoken: object, pcm: bytes = b"") -> bytes:
+    """An answer before it is sealed."""
+    record = spoken if isinstance(spoken, bytes) else rfc8785.dumps(spoken)  # type: ignore[arg-type]
+    return len(record).to_bytes(4, "big") + record + pcm
+
+
+def sealed(plain: bytes, utterance: str = UTTERANCE, reply: ReaderKey = REPLY) -> bytes:
+    """An answer as it is attached."""
+    return seal_once(plain, reply.public, b"overheard/v1/response\0" + utterance.encode())

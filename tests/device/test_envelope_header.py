@@ -50,14 +50,24 @@ HEADER = Header(
         {"utterance": "00" * 15},
         {"utterance": "AA" * 16},
         {"trigger": Trigger("shout")},  # type: ignore[arg-type]
-        {"trigger": Trigger("wake_word", "w" * 65)},
-        {"trigger": Trigger("wake_word", "w", float("nan"))},
-        {"trigger": Trigger("wake_word", "w", float("inf"))},
+        {"trigger": Trigger("wake_word", "w" * 65, 0.97, "ab" * 32)},
+        {"trigger": Trigger("wake_word", "w", float("nan"), "ab" * 32)},
+        {"trigger": Trigger("wake_word", "w", float("inf"), "ab" * 32)},
+        {"trigger": Trigger("wake_word", "w", 1.5, "ab" * 32)},
+        {"trigger": Trigger("wake_word", "w", -0.25, "ab" * 32)},
+        {"trigger": Trigger("wake_word", "w", 0.97)},
+        {"trigger": Trigger("wake_word", "w", None, "ab" * 32)},
+        {"trigger": Trigger("wake_word", None, 0.97, "ab" * 32)},
+        {"trigger": Trigger("button_tap", "w")},
+        {"trigger": Trigger("button_hold", "w", 0.97, "ab" * 32)},
         {"first_sample": -1},
         {"first_sample": 2**53},
         {"utc": "yesterday"},
         {"utc": "2026-01-31T12:00:00+01:00"},
         {"utc": "2026-01-31T12:00:00Z\n"},
+        {"utc": "2026-02-29T12:00:00Z"},
+        {"utc": "2026-01-31T24:00:00Z"},
+        {"utc": "0000-01-31T12:00:00Z"},
         {"codec": "opus"},
         {"rate": 44_100},
         {"segment_samples": 960},
@@ -86,6 +96,21 @@ def test_a_device_id_stands_for_exactly_its_two_keys(change: dict[str, str]) -> 
     assert HEADER.identity() == (SIGNING.public_key(), REPLY.public)
     with pytest.raises(EnvelopeError):
         msgspec.structs.replace(HEADER, **change).identity()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"trigger": Trigger("button_tap")},
+        {"trigger": Trigger("wake_word", "", 0, "ab" * 32)},
+        {"trigger": Trigger("wake_word", "\U0001f50a" * 64, 1.0, "ab" * 32)},
+        {"utc": "2024-02-29T23:59:59.999999Z"},
+    ],
+    ids=str,
+)
+def test_a_header_within_bounds_is_written_and_read(change: dict[str, object]) -> None:
+    header = msgspec.structs.replace(HEADER, **change)
+    assert Header.from_bytes(header.to_bytes()) == header
 
 
 def test_a_header_has_one_encoding() -> None:

@@ -13,6 +13,7 @@ from tests.device.wire import (
     CONNECT,
     DISCONNECT,
     PUBLISH,
+    Protocol,
     Proxy,
     departure,
     make_uplink,
@@ -21,7 +22,7 @@ from tests.device.wire import (
     wait_for,
 )
 
-SPOKEN = {"mosquitto": "5", "amqtt": "3.1.1"}
+SPOKEN: dict[str, Protocol] = {"mosquitto": "5", "amqtt": "3.1.1"}
 
 
 @pytest.fixture(params=["mosquitto", "amqtt"])
@@ -63,7 +64,9 @@ def test_mqtt_5_where_the_broker_has_it_and_3_1_1_where_it_has_not(broker: Broke
 
 
 @pytest.mark.parametrize(("protocol", "level"), [("5", 5), ("3.1.1", 4)])
-def test_a_protocol_that_is_named_is_the_only_one_tried(tmp_path: Path, protocol: str, level: int) -> None:
+def test_a_protocol_that_is_named_is_the_only_one_tried(
+    tmp_path: Path, protocol: Protocol, level: int
+) -> None:
     if find_mosquitto() is None:
         pytest.skip("mosquitto is not installed")
     with (
@@ -158,6 +161,6 @@ def test_a_clean_end_says_goodbye_after_everything_else(broker: Broker) -> None:
             wait_for(uplink, Kind.UP)
             for seq in range(30):
                 uplink.publish(departure(seq, b"%d" % seq))
-        record = proxy.recorded[-1]
+        record = proxy.whole_record()
         assert published(record) == [b"%d" % seq for seq in range(30)]
         assert packets(record)[-1].kind == DISCONNECT

@@ -7,7 +7,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from time import monotonic
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from device.config import UplinkSection
 from device.ledger import Row
@@ -16,17 +16,19 @@ from device.uplink import Caller, Kind, News, Uplink
 
 DEADLINE_S = 15.0
 CALLER = Caller("ovh-test", "up/status", b"lost", ("overheard/v1/keys", "down/ack"))
-CONNECT, PUBLISH, SUBSCRIBE, DISCONNECT = 1, 3, 8, 14
+CONNECT, PUBLISH, DISCONNECT = 1, 3, 14
+
+Protocol = Literal["auto", "5", "3.1.1"]
 
 
 def make_uplink(
-    port: int, protocol: str = "auto", about_to_connect: Callable[[], None] = lambda: None
+    port: int, protocol: Protocol = "auto", about_to_connect: Callable[[], None] = lambda: None
 ) -> Uplink:
     """An uplink that comes back at once."""
     settings = UplinkSection(
         host="127.0.0.1", port=port, protocol=protocol, keepalive_s=20, backoff_min_s=0.02,
         backoff_max_s=0.1, window=64, ask_again_s=10.0,
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
     return Uplink(settings, CALLER, about_to_connect)
 
 
@@ -108,7 +110,13 @@ class Proxy:
         self.port: int = self._door.getsockname()[1]
         self.recorded: list[bytearray] = []
         self.cut_after: int | None = None
+        self.quiet = threading.Event()
         threading.Thread(target=self._accept, daemon=True).start()
+
+    def whole_record(self) -> bytes:
+        """What the device sent on its last connection, once that has ended."""
+        assert self.quiet.wait(DEADLINE_S)
+        return bytes(self.recorded[-1])
 
     def close(self) -> None:
         """Take no more connections."""
@@ -120,6 +128,7 @@ class Proxy:
                 device, _ = self._door.accept()
                 record = bytearray()
                 self.recorded.append(record)
+                self.quiet.clear()
                 broker = socket.create_connection(("127.0.0.1", self._broker))
                 for source, sink, note in ((device, broker, record), (broker, device, None)):
                     threading.Thread(target=self._pump, args=(source, sink, note), daemon=True).start()
@@ -133,6 +142,8 @@ class Proxy:
                 if record is not None and self.cut_after is not None and len(record) > self.cut_after:
                     self.cut_after = None
                     break
+        if record is not None:
+            self.quiet.set()
         for end in (source, sink):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)

@@ -1,6 +1,6 @@
 """The second reader's utterances: begin, segments, end, in the order of "What to check, in which order".
 
-Written from docs/wire-format.md alone, but for what that page says since.
+Written from docs/wire-format.md by somebody who had seen nothing else.
 """
 
 import hmac

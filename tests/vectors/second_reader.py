@@ -1,9 +1,9 @@
-"""A second reader of the wire format, written from docs/wire-format.md by whoever did not write the first.
+"""A second reader of the wire format: docs/wire-format.md in code once more, sharing nothing with the first.
 
 It opens every utterance among the vectors with every key that the vector names and compares each value on the
 way; it reads the messages of the cloud, the keys note and the ledger; and it refuses whatever the vectors say
-must be refused, an utterance at the very step. It imports none of our code and needs the package
-`cryptography`: python -E -s second_reader.py [DIR]
+must be refused, an utterance at the very step. It needs the package `cryptography`, and imports none of our
+code: python -E -s second_reader.py [DIR]
 """
 
 import json
