@@ -53,14 +53,17 @@ class Refused(msgspec.Struct, frozen=True):
     why: str
 
 
+_Index = Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)]
+
+
 class _AckBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     v: Literal[1]
     device: str
     utterance: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{32}\Z")]
     state: Literal["complete", "missing", "truncated"]
-    missing: tuple[tuple[int, int], ...] = ()
-    begin: bool = False
-    end: bool = False
+    missing: tuple[tuple[_Index, _Index], ...]
+    begin: bool
+    end: bool
 
 
 class _ResponseBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -5,15 +5,14 @@ never replaces a younger one. The last good note is kept, so a device that wakes
 can seal.
 """
 
-import base64
-import binascii
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from device.envelope import EnvelopeError, ReaderPublic
+from device.envelope import ReaderPublic
+from device.envelope.layout import from_base64, from_json
 from device.errors import ConfigError, StorageError
 from device.keys import write_private
 from device.ledger import NoteError, Verifier, open_note
@@ -90,13 +89,14 @@ class Trust:
             text = open_note(note.decode(), [self._root])
             if not text.startswith(_TITLE):
                 return None
-            return _keys(msgspec.json.decode(text.removeprefix(_TITLE), type=_Body))
-        except (NoteError, EnvelopeError, msgspec.DecodeError, ValueError, binascii.Error):
+            record = text.removeprefix(_TITLE).removesuffix("\n").encode()
+            return _keys(from_json(record, _Body, "keys note"))
+        except ValueError:  # NoteError and EnvelopeError are
             return None
 
 
 def _keys(body: _Body) -> CloudKeys:
-    signer = Ed25519PublicKey.from_public_bytes(base64.b64decode(body.signer, validate=True))
+    signer = Ed25519PublicKey.from_public_bytes(from_base64(body.signer, "keys note"))
     return CloudKeys(_utc(body.not_before), _utc(body.not_after), ReaderPublic.decode(body.reader), signer)
 
 

@@ -48,7 +48,11 @@ DEVICE = device_id(DEVICE_KEY.public_key().public_bytes_raw(), REPLY.public)
 STRANGER = Ed25519PrivateKey.from_private_bytes(b"s" * 32)
 TOPICS = {"ack": topics.ack(DEVICE), "response": topics.response(DEVICE), "command": topics.command(DEVICE)}
 
-ACK = {"v": 1, "device": DEVICE, "utterance": UTTERANCE, "state": "complete"}
+ACK = {"v": 1, "device": DEVICE, "utterance": UTTERANCE, "state": "complete"} | {
+    "missing": [],
+    "begin": False,
+    "end": False,
+}
 COMMAND = {"v": 1, "device": DEVICE, "serial": 5, "do": "volume", "to": 0.25}
 RESPONSE = {"v": 1, "device": DEVICE, "utterance": UTTERANCE}
 SPOKEN = {"text": "Noon", "intent": "time", "actions": [{"do": "timer", "after_s": 5}]}

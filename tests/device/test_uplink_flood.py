@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 
 from device.uplink import Kind, News, Uplink
-from tests.device.wire import Peer, make_uplink, wait_for
+from tests.device.wire import Peer, departure, make_uplink, sent, wait_for
 
 
 @pytest.fixture
@@ -65,3 +65,17 @@ def test_what_was_taken_makes_room(peer: Peer, uplink: Uplink) -> None:
         peer.publish(bytes(1 << 20))
         assert len(wait_for(uplink, Kind.ARRIVED).payload) == 1 << 20
     assert uplink.lost == 0
+
+
+def test_large_messages_arrive_whole_and_in_order_while_the_broker_talks(peer: Peer, uplink: Uplink) -> None:
+    peer.welcome()
+    wait_for(uplink, Kind.UP)
+    for _ in range(8):
+        for seq in range(1, 61):
+            uplink.publish(departure(seq, b"%02d" % seq + bytes(60_000)))
+            peer.publish(b"meanwhile")
+        for seq in range(1, 61):
+            packet = peer.read()
+            assert packet.payload(4) == b"%02d" % seq + bytes(60_000)
+            peer.confirm(packet)
+        assert sent(uplink, 60) == list(range(1, 61))

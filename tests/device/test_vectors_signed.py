@@ -40,8 +40,6 @@ def names(vectors: list[Json]) -> list[str]:
 
 
 DOWNLINK, NOTE, LEDGER = load("downlink"), load("keys-note"), load("ledger")
-STILL_BELIEVED = {"keys-not-canonical-signed", "keys-signer-base64-not-canonical-signed"}
-"""Spelled as no cloud spells, under the true root: harmless, and still to be refused by device/trust.py."""
 
 
 @pytest.fixture
@@ -91,11 +89,7 @@ def test_a_device_believes_the_keys_note(trust: Trust) -> None:
 
 
 @pytest.mark.parametrize("vector", NOTE["refused"], ids=names(NOTE["refused"]))
-def test_a_device_believes_no_forged_keys_note(
-    trust: Trust, vector: Json, request: pytest.FixtureRequest
-) -> None:
-    if vector["name"] in STILL_BELIEVED:
-        request.applymarker(pytest.mark.xfail(strict=True, reason="device.trust is lenient"))
+def test_a_device_believes_no_forged_keys_note(trust: Trust, vector: Json) -> None:
     assert not trust.take(vector["note"].encode())
 
 
