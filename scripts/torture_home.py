@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 AUDIO = ROOT / "lab" / "scenarios" / "audio"
 QUESTIONS = ("alexa_time", "alexa_weather", "alexa_volume", "alexa_timer")
 PARTS = ("device", "broker", "cloud")
-PAUSE_S = 4.0
+PAUSE_S = 6.0
 """Quiet before every question: time to connect, time for the end of the last one and for its answer."""
 
 GOODBYE_S = 30.0
@@ -108,8 +108,8 @@ class Child:
 class Home:
     """A speaker, its broker and its cloud in `directory`; `with` lets nothing run on.
 
-    questions: recordings that the room plays in turn, `times` over, each after a pause. pace: how
-    many times real time they are played at.
+    pace: how many times real time the room plays at. questions: the recordings that it plays in turn, `times`
+    over, each after a pause.
     """
 
     def __init__(

@@ -40,7 +40,6 @@ class Tap:
         self.stage = "connecting"
         self.stage_messages = 0
         self._news = threading.Condition()
-        self._utterance: str | None = None
         self._client = paho.Client(CallbackAPIVersion.VERSION2)
         self._client.reconnect_delay_set(0.05, 0.1)  # type: ignore[arg-type]  # any number of seconds will do
         self._client.on_connect = lambda client, *_: client.subscribe(EVERYTHING, qos=1)
@@ -78,7 +77,6 @@ class Tap:
             case "status" if self.stage == "connecting" and b'"online"' in payload:
                 self._step("quiet")
             case "begin" | "segment" | "end":
-                self._utterance = topic.utterance
                 self._step("ended" if topic.kind == "end" else "streaming")
             case "ack":
                 self._acknowledged(from_json(Cursor(payload, "ack").json(), dict[str, Any], "ack"))
@@ -87,10 +85,9 @@ class Tap:
                 self._step("quiet")
 
     def _acknowledged(self, body: dict[str, Any]) -> None:
-        if body["state"] == "complete":
+        if body["state"] == "complete" and body["utterance"] not in self.complete:
             self.complete.add(body["utterance"])
-            if body["utterance"] == self._utterance:
-                self._step("answering")
+            self._step("answering")
 
     def _step(self, stage: str) -> None:
         self.stage_messages = self.stage_messages + 1 if stage == self.stage else 0
