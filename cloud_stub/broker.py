@@ -67,10 +67,11 @@ class Mosquitto:
     def start(self) -> None:
         """Start the child and wait until it accepts a connection."""
         require_free(self.port)
-        self._settings.parent.mkdir(parents=True, exist_ok=True)
-        self._settings.write_text(MOSQUITTO.format(port=self.port, host=HOST), encoding="utf-8")
-        with self._log.open("wb") as log:
-            self._child = subprocess.Popen([self._program, "-c", self._settings], stdout=log, stderr=log)
+        try:
+            self._child = self._spawn()
+        except OSError as error:
+            where = error.filename or self._program
+            raise BrokerError(f"{where}: {error.strerror}; name a directory that can be written") from error
         for _ in range(round(START_S / 0.02)):
             if self._ended(0.02):
                 raise BrokerError(f"{self._program}: {self._last_words()}; see {self._settings}")
@@ -98,6 +99,12 @@ class Mosquitto:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        self._settings.parent.mkdir(parents=True, exist_ok=True)
+        self._settings.write_text(MOSQUITTO.format(port=self.port, host=HOST), encoding="utf-8")
+        with self._log.open("wb") as log:
+            return subprocess.Popen([self._program, "-c", self._settings], stdout=log, stderr=log)
 
     def _signal(self, number: signal.Signals) -> None:
         if self._child is not None:

@@ -5,7 +5,8 @@ It opens no recording but through the vault's door, and says `complete` of nothi
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -20,9 +21,10 @@ from cloud_stub.keys import Keys
 from cloud_stub.link import Link
 from cloud_stub.response import Mind, sealed_response
 from cloud_stub.vault import Held, Vault
-from device.envelope import Header, topics
+from device.envelope import EnvelopeError, Header, topics
 
 TICK_S = 1.0
+FAULT = "cloud: a fault in the program, its trace stands above; report it, then start again"
 
 
 class Watch(Protocol):
@@ -124,7 +126,8 @@ class Cloud:
         now = self._clock()
         with self._taking:
             self._publish_all(self.ingest.expire(now))
-        if self.up.is_set() and self.keys.note(now) != self._note:
+        note = self.keys.note(now)  # without a link too: it also destroys the keys whose grace is over
+        if self.up.is_set() and note != self._note:
             self._came_up()
 
     def answer(self, utterance: str) -> None:
@@ -133,19 +136,18 @@ class Cloud:
         if held is None or held.state != "complete" or held.completed is None or held.header is None:
             return
         now = self._clock()
-        deleted = False
         if not held.answered and now - held.completed <= self._within and self._asks(utterance):
-            deleted = self._respond(held, held.header, now)
-        if deleted or not _saved(held):
-            self.vault.forget(utterance, *_reason(deleted), self._clock())
+            self._respond(held, held.header, now)
+        if not _saved(held):
+            self.vault.forget(utterance, "machine", "not to be saved", self._clock())
 
     def _asks(self, utterance: str) -> bool:
         """Whether somebody waits for an answer: not after a tap, a mute, or silence."""
         ending = self.vault.messages(utterance)[2]
         return ending is not None and end_reason(ending) in ANSWERED
 
-    def _respond(self, held: Held, header: Header, now: datetime) -> bool:
-        """Give the answer; return whether the owner asked to delete what was said."""
+    def _respond(self, held: Held, header: Header, now: datetime) -> None:
+        """Give the answer; what its owner asked to delete is shredded before anybody is told so."""
         assert self._mind is not None  # noqa: S101 (for the type checker: start() opened it)
         recording = self.vault.open(held.utterance, "machine", "answer", now)
         answer = self._mind.answer(recording.pcm)
@@ -153,34 +155,28 @@ class Cloud:
         self.vault.put_words(held.utterance, words)
         if self._watch is not None:
             self._watch.heard(held.utterance, words)
-        deleted = answer.intent == "delete_last"
-        if deleted:
-            self._forget_before(held)
-        self.vault.mark_answered(held.utterance)
-        self._publish_all([sealed_response(header, answer, self.keys.signer)])
-        return deleted
+        if answer.intent == "delete_last":
+            self._delete_last(held)
+        else:
+            self.vault.mark_answered(held.utterance)
+        with suppress(EnvelopeError):  # a reply key that nobody can seal to: then nobody is answered
+            self._publish(sealed_response(header, answer, self.keys.signer))
 
-    def _forget_before(self, held: Held) -> None:
+    def _delete_last(self, held: Held) -> None:
         before = [each for each in self.vault.utterances(held.device) if each.begun < held.begun]
-        if before and before[-1].state != "forgotten":
-            self.vault.forget(before[-1].utterance, *_reason(True), self._clock())
+        for each in (*before[-1:], held):
+            self.vault.forget(each.utterance, "owner", "delete_last", self._clock())
 
     def _take(self, topic: str, payload: bytes) -> None:
         if self._watch is not None:
             self._watch.arrived(topic, payload)
-        try:
-            with self._taking:
-                self._publish_all(self.ingest.take(topic, payload, self._clock()))
-        except CloudError as error:
-            self._fail(error)
+        with self._guarded(), self._taking:
+            self._publish_all(self.ingest.take(topic, payload, self._clock()))
 
     def _came_up(self) -> None:
-        try:
+        with self._guarded():
             self._note = self.keys.note(self._clock())
-        except CloudError as error:
-            self._fail(error)
-            return
-        self._publish(Outgoing(topics.KEYS, self._note.encode()), retain=True)
+            self._publish(Outgoing(topics.KEYS, self._note.encode()), retain=True)
 
     def _publish_all(self, messages: list[Outgoing]) -> None:
         for message in messages:
@@ -212,22 +208,23 @@ class Cloud:
             self.tick()
 
     def _guard(self, work: Callable[[], None]) -> None:
-        """Run a thread's work; whatever ends it ends the cloud, with its reason kept for whoever waits."""
-        try:
+        with self._guarded():
             work()
-        except CloudError as error:
-            self._fail(error)
-        finally:
-            self.over.set()
 
-    def _fail(self, error: CloudError) -> None:
-        self.failure = self.failure or error
-        self.over.set()
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Whatever breaks a thread's work ends the cloud, with its reason kept for whoever waits."""
+        failure: CloudError | None = CloudError(FAULT)
+        try:
+            yield
+            failure = None
+        except CloudError as error:
+            failure = error
+        finally:
+            if failure is not None:
+                self.failure = self.failure or failure
+                self.over.set()
 
 
 def _saved(held: Held) -> bool:
     return held.header is not None and held.header.consent.save
-
-
-def _reason(deleted: bool) -> tuple[str, str]:
-    return ("owner", "delete_last") if deleted else ("machine", "not to be saved")

@@ -11,7 +11,8 @@ from cloud_stub.loopback import HOST
 
 DEFAULTS = Path(__file__).with_name("default.toml")
 
-Positive = Annotated[float, msgspec.Meta(gt=0)]
+LONGEST_S = 10 * 366 * 86_400
+Positive = Annotated[float, msgspec.Meta(gt=0, le=LONGEST_S)]
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,7 +56,7 @@ class KeysSection(_Section, frozen=True):
 
     suite: Literal["mlkem768-x25519", "x25519"]
     epoch_s: Annotated[int, msgspec.Meta(ge=7200, le=31 * 86400)]
-    grace_s: Annotated[int, msgspec.Meta(ge=0)]
+    grace_s: Annotated[int, msgspec.Meta(ge=0, le=LONGEST_S)]
 
 
 class IngestSection(_Section, frozen=True):

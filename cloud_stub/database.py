@@ -30,11 +30,12 @@ class Database:
     def __init__(self, path: Path, schema: str, version: int) -> None:
         self.path = path
         self._lock = threading.RLock()
+        _create(path)
         with self._in_one_line():
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             self._sql = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0)
             try:
                 self._prepare(schema, version)
+                self.shred_log()  # a kill between a deletion and its shredding left it there
             except BaseException:
                 self._sql.close()
                 raise
@@ -91,5 +92,10 @@ class Database:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code of an extended one
             advice = _WHAT_NEXT.get(code, "check the file and its directory")
             raise StorageError(f"{self.path}: {error}; {advice}") from error
-        except PermissionError as error:
-            raise StorageError(f"{self.path}: {error.strerror}; the cloud must own this file") from error
+
+
+def _create(path: Path) -> None:
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise StorageError(f"{path}: {error.strerror}; the cloud must own this file") from error

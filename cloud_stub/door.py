@@ -62,13 +62,13 @@ class Door:
             wrapped = pieces.get(sql, utterance, DATA_KEY)
             begin = pieces.get(sql, utterance, BEGIN)
             if wrapped is None or begin is None:
-                raise NotKept(f"utterance {utterance}: not kept; choose one that is listed")
+                raise not_kept(utterance)
             access.append(sql, "open", utterance, (who, why, now))
             kept = _Kept(begin, pieces.segments(sql, utterance), pieces.get(sql, utterance, WORDS))
         try:
             return self._opened(kept, self._key.unwrap(wrapped))
         except (EnvelopeError, InvalidTag, msgspec.MsgspecError) as error:
-            raise StorageError(f"utterance {utterance}: altered; restore the vault from a backup") from error
+            raise altered(utterance) from error
 
     def _opened(self, kept: _Kept, data_key: bytes) -> Recording:
         begin = Begin.parse(kept.begin)
@@ -82,3 +82,13 @@ class Door:
             return Recording(begin.header, bytes(pcm), None, None, None)
         words = msgspec.json.decode(open_words(data_key, kept.words), type=Words)
         return Recording(begin.header, bytes(pcm), words.heard, words.intent, words.answer)
+
+
+def not_kept(utterance: str) -> NotKept:
+    """What to raise for an utterance that is not there."""
+    return NotKept(f"utterance {utterance}: not kept; choose one that is listed")
+
+
+def altered(utterance: str) -> StorageError:
+    """What to raise when a kept message or its words do not open any more."""
+    return StorageError(f"utterance {utterance}: altered; restore the vault from a backup")

@@ -5,6 +5,9 @@ from cryptography.exceptions import InvalidSignature
 from device.envelope import Begin, EnvelopeError
 from device.envelope.layout import END_DOMAIN, Cursor, EndRecord, from_json
 
+CEILING_S = 30 + 2
+"""The longest utterance, and its padding."""
+
 ANSWERED = frozenset({"silence", "max_duration", "released"})
 """The end reasons after which somebody waits for an answer: no other utterance is opened to be heard."""
 
@@ -15,7 +18,7 @@ def end_reason(payload: bytes) -> str:
 
 
 def segments_promised(begin: Begin, payload: bytes) -> int:
-    """How many segments the utterance has, by the signed word of its device. Raises EnvelopeError."""
+    """How many segments the utterance has, by its device's word. EnvelopeError, also beyond the ceiling."""
     cursor = Cursor(payload, "end")
     record_bytes = cursor.json()
     record = from_json(record_bytes, EndRecord, "end")
@@ -25,4 +28,6 @@ def segments_promised(begin: Begin, payload: bytes) -> int:
         raise EnvelopeError("end: bad signature; drop the message") from error
     if (record.utterance, record.header_hash) != (begin.header.utterance, begin.header_hash.hex()):
         raise EnvelopeError("end: of another utterance; drop the message")
+    if (record.segments - 1) * begin.header.segment_samples >= CEILING_S * begin.header.rate:
+        raise EnvelopeError("end: longer than an utterance may be; drop the message")
     return record.segments

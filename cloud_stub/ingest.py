@@ -6,22 +6,20 @@ opened when it arrives, so that nothing false is kept, and the sound is thrown a
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from cloud_stub.acks import Acks, Outgoing, Whose, gaps
 from cloud_stub.config import IngestSection
-from cloud_stub.end_record import segments_promised
+from cloud_stub.end_record import CEILING_S, segments_promised
 from cloud_stub.errors import NotKept
 from cloud_stub.keys import Keys
 from cloud_stub.pen import Pen, Waiting
 from cloud_stub.pieces import Put
+from cloud_stub.under_way import Arriving, UnderWay
 from cloud_stub.vault import Vault
 from device.envelope import Begin, EnvelopeError, Opener, topics
 from device.envelope.layout import JSON_MAX_BYTES, SIGNATURE_BYTES, segment_bytes
-
-CEILING_S = 30 + 2
-"""The longest utterance, and its padding."""
 
 LARGEST = {
     "begin": JSON_MAX_BYTES + 32_768,
@@ -32,14 +30,6 @@ LARGEST = {
 }
 SECURITY = frozenset({"altered", "foreign_device", "segment", "end", "begin", "end_mismatch"})
 """The reasons of refusal that no honest device gives."""
-
-
-class UnderWay(NamedTuple):
-    """What it takes to check more of an utterance. promised: how many segments, once its end came."""
-
-    begin: Begin
-    opener: Opener
-    promised: int | None
 
 
 class Refused(Exception):  # noqa: N818 (it says what happened; never leaves this module)
@@ -68,7 +58,7 @@ class Ingest:
         self._completed = completed
         self._acks = Acks(keys.signer)
         self._pen = Pen()
-        self._under_way: dict[str, UnderWay] = {}
+        self._arriving = Arriving(vault)
 
     @property
     def security_events(self) -> int:
@@ -108,28 +98,30 @@ class Ingest:
             now - timedelta(seconds=self._settings.unsaved_kept_s)
         ):
             self._vault.forget(utterance, "machine", "cut short, and not to be saved", now)
-        late = [Whose(held.device, held.utterance) for held in self._vault.mark_truncated(before)]
-        questions = [self._missing(whose) for whose in late]
-        for whose in late:
-            self._under_way.pop(whose.utterance, None)
+        questions: list[Outgoing] = []
+        for held in self._vault.mark_truncated(before):
+            with suppress(NotKept):  # forgotten by another thread since it was marked
+                questions.append(self._missing(Whose(held.device, held.utterance)))
+        self._arriving.drop_others()
         return questions
 
     def _take_part(self, kind: str, whose: Whose, payload: bytes, now: datetime) -> list[Outgoing]:
-        held = self._vault.whose(whose.utterance)
-        if held is not None and held[0] != whose.device:
+        device, state = self._vault.whose(whose.utterance) or (whose.device, "new")
+        if device != whose.device:
             raise Refused("foreign_device")
-        if held is not None and held[1] == "forgotten":
+        if state == "forgotten":
             self.taken["after_forgotten"] += 1
             return self._after_forgotten(kind, whose)
-        if kind == "begin" and held is not None:
-            return self._take_begin_again(whose, payload, cut_short=held[1] == "truncated")
+        if state == "complete":
+            return self._take_again(kind, whose, payload)
+        if kind == "begin" and state != "new":
+            return self._take_begin_again(whose, payload, cut_short=state == "truncated")
         if kind == "begin":
             return self._take_begin(whose, payload, now)
-        if held is None:
+        if state == "new":
             return self._wait(Waiting(kind, payload), whose, now)
-        if kind == "segment":
-            return self._take_segment(whose, payload, now)
-        return self._take_end(whose, payload, now, done=held[1] == "complete")
+        take = self._take_segment if kind == "segment" else self._take_end
+        return take(whose, payload, now)
 
     def _wait(self, message: Waiting, whose: Whose, now: datetime) -> list[Outgoing]:
         if not self._pen.add(whose, message, now):
@@ -142,6 +134,13 @@ class Ingest:
             return [self._acks.complete(whose)]
         held = self._vault.find(whose.utterance) if kind == "begin" else None
         return [self._acks.truncated(whose)] if held is not None and held.completed is None else []
+
+    def _take_again(self, kind: str, whose: Whose, payload: bytes) -> list[Outgoing]:
+        """More of what is complete: the same once more, or something false. Nothing is opened for it."""
+        begin, segments, end = self._vault.messages(whose.utterance)
+        held = {"begin": [begin], "segment": segments.values(), "end": [end]}[kind]
+        self._count(kind, "same" if payload in held else "other")
+        return [self._acks.complete(whose)] if kind == "end" else []
 
     def _take_begin_again(self, whose: Whose, payload: bytes, *, cut_short: bool) -> list[Outgoing]:
         """A begin that is here already; so a device asks about an utterance whose end was never made."""
@@ -163,7 +162,7 @@ class Ingest:
             raise Refused("too_many_arriving")
         data_key, opener = self._unwrap(begin, now)
         self._vault.put_begin(begin, payload, data_key, now)
-        self._under_way[whose.utterance] = UnderWay(begin, opener, None)
+        self._arriving.add(whose.utterance, UnderWay(begin, opener, None))
         self._count("begin", "new")
         return [each for message in self._pen.release(whose) for each in self._replay(message, whose, now)]
 
@@ -186,7 +185,7 @@ class Ingest:
             return []
 
     def _take_segment(self, whose: Whose, payload: bytes, now: datetime) -> list[Outgoing]:
-        begin, opener, promised = self._look_up(whose.utterance)
+        begin, opener, promised = self._arriving.of(whose.utterance)
         try:
             index = opener.segment(payload).index
         except EnvelopeError as error:
@@ -197,21 +196,19 @@ class Ingest:
         self._count("segment", put)
         return self._settle(whose, now) if put == "new" and promised is not None else []
 
-    def _take_end(self, whose: Whose, payload: bytes, now: datetime, *, done: bool) -> list[Outgoing]:
-        under_way = self._look_up(whose.utterance)
+    def _take_end(self, whose: Whose, payload: bytes, now: datetime) -> list[Outgoing]:
+        under_way = self._arriving.of(whose.utterance)
         try:
             promised = segments_promised(under_way.begin, payload)
         except EnvelopeError as error:
             raise Refused("end") from error
         self._count("end", self._vault.put_end(whose.utterance, payload, now))
-        if done:
-            return [self._acks.complete(whose)]
-        self._under_way[whose.utterance] = under_way._replace(promised=promised)
+        self._arriving.add(whose.utterance, under_way._replace(promised=promised))
         return self._settle(whose, now) or [self._missing(whose)]
 
     def _settle(self, whose: Whose, now: datetime) -> list[Outgoing]:
         """Complete the utterance if everything its end promises is here."""
-        begin, _, promised = self._look_up(whose.utterance)
+        begin, _, promised = self._arriving.of(whose.utterance)
         _, segments, end = self._vault.messages(whose.utterance)
         if end is None or promised is None or len(segments) < promised:
             return []
@@ -220,7 +217,6 @@ class Ingest:
         except EnvelopeError as error:
             raise Refused("end_mismatch") from error
         self._vault.complete(whose.utterance, now)
-        self._under_way.pop(whose.utterance, None)
         self._completed(whose.utterance)
         return [self._acks.complete(whose)]
 
@@ -229,17 +225,8 @@ class Ingest:
             raise Refused("altered")
         self.taken[kind if put == "new" else "duplicate"] += 1
 
-    def _look_up(self, utterance: str) -> UnderWay:
-        if utterance not in self._under_way:
-            begin, opener = self._vault.opener(utterance)
-            end = self._vault.messages(utterance)[2]
-            self._under_way[utterance] = UnderWay(
-                begin, opener, segments_promised(begin, end) if end else None
-            )
-        return self._under_way[utterance]
-
     def _missing(self, whose: Whose) -> Outgoing:
-        promised = self._look_up(whose.utterance).promised
+        promised = self._arriving.of(whose.utterance).promised
         segments = self._vault.messages(whose.utterance)[1]
         count = max(segments, default=-1) + 1 if promised is None else promised
         return self._acks.missing(whose, gaps(segments, count), end=promised is None)

@@ -69,14 +69,15 @@ class Keys:
         """The reader key that devices are to use now; makes one when none has an hour left."""
         with self._turning:
             self._destroy_old(now)
-            newest = max(self._epochs.values(), key=lambda epoch: epoch.not_after, default=None)
-            if newest is None or not newest.not_before <= now < newest.not_after - LAP:
-                newest = self._make_epoch(now)
-            return newest
+            fit = [e for e in self._epochs.values() if e.not_before <= now < e.not_after - LAP]
+            return max(fit, key=lambda epoch: epoch.not_after, default=None) or self._make_epoch(now)
 
     def reader(self, reader_id: str, now: datetime) -> ReaderKey | None:
         """The private key of that id; None when it is not ours, or was destroyed after its grace period."""
         with self._turning:
+            path = self._directory / f"reader-{reader_id}.key"
+            if reader_id not in self._epochs and path.exists():  # made meanwhile by `overheard-cloud keys`
+                self._epochs[reader_id] = _read_epoch(path)
             self._destroy_old(now)
             epoch = self._epochs.get(reader_id)
             return epoch.key if epoch else None
@@ -110,8 +111,7 @@ class Keys:
         grace = timedelta(seconds=self._settings.grace_s)
         for reader_id, epoch in list(self._epochs.items()):
             if now >= epoch.not_after + grace:
-                epoch.path.unlink(missing_ok=True)
-                sync_directory(self._directory)
+                _destroy(epoch.path)
                 del self._epochs[reader_id]
 
 
@@ -131,6 +131,14 @@ def _read_epoch(path: Path) -> Epoch:
     except (msgspec.MsgspecError, EnvelopeError, UnicodeError) as error:
         raise KeyFileError(f"{path}: not a reader key; restore it, or move it away") from error
     return Epoch(key, held.not_before, held.not_after, path)
+
+
+def _destroy(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+        sync_directory(path.parent)
+    except OSError as error:
+        raise KeyFileError(f"{path}: {error.strerror}; the cloud must own this directory") from error
 
 
 def _utc(when: datetime) -> str:

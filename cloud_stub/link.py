@@ -117,9 +117,7 @@ class Link:
         client.on_connect = self._on_connect
         client.on_disconnect = lambda *_: self.up.clear()
         client.on_subscribe = lambda *_: self.up.set()
-        client.on_message = lambda _client, _userdata, message: self._arrived(
-            message.topic, bytes(message.payload)
-        )
+        client.on_message = self._on_message
         client.on_publish = self._on_publish
         if five:
             session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
@@ -128,6 +126,13 @@ class Link:
         else:
             client.connect_async(*self._address, KEEPALIVE_S)
         return client
+
+    def _on_message(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:  # from a broker that lets it pass: counted as nobody's topic
+            topic = ""
+        self._arrived(topic, bytes(message.payload))
 
     def _on_publish(self, client: paho.Client, *_: object) -> None:
         with self._counting:

@@ -1,6 +1,5 @@
 """Where segments and ends wait for a begin that comes later. It never holds more than its bounds."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
@@ -37,17 +36,17 @@ class Pen:
         self._bytes += len(message.payload)
         return True
 
-    def release(self, whose: tuple[str, str]) -> Iterator[Waiting]:
+    def release(self, whose: tuple[str, str]) -> list[Waiting]:
         """Let out everything that waits for this begin, ends last."""
         self._since.pop(whose, None)
-        for message in sorted(self._waiting.pop(whose, []), key=lambda message: message.kind == "end"):
-            self._bytes -= len(message.payload)
-            yield message
+        messages = self._waiting.pop(whose, [])
+        self._bytes -= sum(len(message.payload) for message in messages)
+        return sorted(messages, key=lambda message: message.kind == "end")
 
     def expire(self, before: datetime) -> int:
         """Drop whatever waits for a begin since before then; return how many messages that were."""
         late = [whose for whose, since in self._since.items() if since < before]
-        return sum(1 for whose in late for _ in self.release(whose))
+        return sum(len(self.release(whose)) for whose in late)
 
     def __len__(self) -> int:
         return sum(map(len, self._waiting.values()))

@@ -15,8 +15,8 @@ import msgspec
 from cloud_stub import access, pieces
 from cloud_stub.access import Access
 from cloud_stub.database import Database
-from cloud_stub.door import Door, Recording, Words
-from cloud_stub.errors import NotKept, StorageError
+from cloud_stub.door import Door, Recording, Words, altered, not_kept
+from cloud_stub.errors import NotKept
 from cloud_stub.pieces import BEGIN, DATA_KEY, END, WORDS, Put
 from cloud_stub.private_files import private_directory
 from cloud_stub.wrapping import NONCE_BYTES, VaultKey, seal_words
@@ -84,9 +84,11 @@ class Vault:
         return self._put(utterance, END, message, now)
 
     def complete(self, utterance: str, now: datetime) -> None:
-        """Every message is here and verified: durable when this returns."""
+        """Every message is here and verified: durable when this returns. Raises NotKept."""
         done = "UPDATE utterance SET state = 'complete', completed = ? WHERE id = ?"
         with self._database.write() as sql:
+            if _state(sql, utterance) == "forgotten":
+                raise not_kept(utterance)
             sql.execute(done, (now.timestamp(), utterance))
 
     def mark_truncated(self, before: datetime) -> list[Held]:
@@ -111,13 +113,21 @@ class Vault:
         with self._database.read() as sql:
             begin = pieces.get(sql, utterance, BEGIN)
             if begin is None:
-                raise _not_kept(utterance)
+                raise not_kept(utterance)
             return begin, pieces.segments(sql, utterance), pieces.get(sql, utterance, END)
 
     def opener(self, utterance: str) -> tuple[Begin, Opener]:
-        """For ingest alone, which checks each segment as it comes, and drops the sound. Raises NotKept."""
-        begin = Begin.parse(self.messages(utterance)[0])
-        return begin, Opener(begin, self._data_key(utterance))
+        """For ingest alone, which checks what arrives and drops the sound.
+
+        Raises NotKept, also for what is complete: that opens at the door alone.
+        """
+        if (self.whose(utterance) or ("", "complete"))[1] == "complete":
+            raise NotKept(f"utterance {utterance}: not arriving; open it at the door")
+        try:
+            begin = Begin.parse(self.messages(utterance)[0])
+            return begin, Opener(begin, self._data_key(utterance))
+        except EnvelopeError as error:
+            raise altered(utterance) from error
 
     # What may be known
 
@@ -153,8 +163,8 @@ class Vault:
         nonce: 12 random bytes; None draws them. Raises NotKept.
         """
         plain = msgspec.json.encode(words)
-        sealed = seal_words(self._data_key(utterance), plain, nonce or os.urandom(NONCE_BYTES))
-        with self._database.write() as sql:
+        with self._database.write() as sql:  # the key too is read in here: nobody forgets it in between
+            sealed = seal_words(self._data_key(utterance), plain, nonce or os.urandom(NONCE_BYTES))
             pieces.replace(sql, utterance, WORDS, sealed)
 
     def mark_answered(self, utterance: str) -> None:
@@ -204,14 +214,14 @@ class Vault:
         with self._database.read() as sql:
             wrapped = pieces.get(sql, utterance, DATA_KEY)
         if wrapped is None:
-            raise _not_kept(utterance)
+            raise not_kept(utterance)
         return self._key.unwrap(wrapped)
 
 
 def _state(sql: sqlite3.Connection, utterance: str) -> str:
     row = sql.execute("SELECT state FROM utterance WHERE id = ?", (utterance,)).fetchone()
     if row is None:
-        raise _not_kept(utterance)
+        raise not_kept(utterance)
     return str(row[0])
 
 
@@ -228,12 +238,8 @@ def _header(utterance: str, begin: bytes) -> Header:
         cursor.take(len(MAGIC))
         return Header.from_bytes(cursor.json())
     except EnvelopeError as error:
-        raise StorageError(f"utterance {utterance}: altered; restore the vault from a backup") from error
+        raise altered(utterance) from error
 
 
 def _when(at: float) -> datetime:
     return datetime.fromtimestamp(at, UTC)
-
-
-def _not_kept(utterance: str) -> NotKept:
-    return NotKept(f"utterance {utterance}: not kept; choose one that is listed")

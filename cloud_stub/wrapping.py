@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
@@ -53,6 +54,8 @@ def seal_words(data_key: bytes, words: bytes, nonce: bytes) -> bytes:
 
 def open_words(data_key: bytes, sealed: bytes) -> bytes:
     """What `seal_words` sealed. Raises InvalidTag when it was altered."""
+    if len(sealed) < NONCE_BYTES:
+        raise InvalidTag
     return _words_cipher(data_key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], None)
 
 

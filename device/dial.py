@@ -3,7 +3,8 @@ its own: whoever calls its `loop` does all the reading and writing.
 """
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt import MQTTException
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -12,10 +13,28 @@ from device.config import UplinkSection
 LARGEST_BYTES = 1 << 20
 """No message from the broker may be larger; an MQTT 5 broker is told so."""
 
+_QOS, _QOS_2 = 0b110, 0b100
+
+
+class _Client(paho.Client):
+    """paho's client, without its two ways to let a broker fill the memory: a packet of up to 256 MiB, and
+    messages of QoS 2, all of which it would hold until they are released.
+    """
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        if bufsize > 2 * LARGEST_BYTES:  # the topic and its like come with the message
+            raise MQTTException(f"the broker sends a packet of {bufsize} bytes")
+        return super()._sock_recv(bufsize)
+
+    def _handle_publish(self) -> MQTTErrorCode:
+        if self._in_packet["command"] & _QOS == _QOS_2:
+            raise MQTTException("the broker sends QoS 2, which was not subscribed")
+        return super()._handle_publish()
+
 
 def make_client(name: str, *, five: bool, inflight: int, timeout_s: float) -> paho.Client:
     """Make a client of that name, whose TCP connection may take `timeout_s`; nothing is sent."""
-    client = paho.Client(
+    client = _Client(
         CallbackAPIVersion.VERSION2,
         client_id=name,
         clean_session=None if five else True,

@@ -1,7 +1,7 @@
 """What can go wrong in the laboratory. One line each: where, what, what to do next.
 
 LabError          exit code 1
-└── ScenarioError 2, mend the scenario or its sounds
+├── ScenarioError 2, mend the scenario or its sounds
 └── RunError      2, name another folder; or mend what the run needs
 """
 

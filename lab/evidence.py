@@ -1,4 +1,8 @@
-"""What a run left behind, in the form that checks ask for. It reads the folder and judges nothing."""
+"""What a run left behind, in the form that checks ask for. It reads the folder and judges nothing.
+
+Triggers, utterances, departures, mutes and acknowledgements are what the speaker told of itself. The room,
+the hands, the light, the loudspeaker, the frames read and what the broker passed on were seen from outside.
+"""
 
 from bisect import bisect_right
 from functools import cached_property
@@ -6,7 +10,7 @@ from typing import Any
 
 import soundfile
 
-from device.envelope import Utterance
+from device.envelope import EnvelopeError, Utterance
 from lab import opening
 from lab.errors import RunError
 from lab.simulate import Outcome
@@ -47,9 +51,23 @@ class Evidence:
 
     @property
     def captured(self) -> list[Span]:
-        """What was kept, if only until a wake was rejected."""
-        kept = [*self.utterances, *(e for e in self.of("refused") if "samples" in e)]
-        return sorted((e["first_sample"], e["first_sample"] + e["samples"]) for e in kept)
+        """What was kept, if only until a wake was rejected: what the speaker told of, and what its messages
+        hold, told or not.
+        """
+        told = [*self.utterances, *(e for e in self.of("refused") if "samples" in e)]
+        kept = {(e["first_sample"], e["first_sample"] + e["samples"]) for e in told}
+        sent = {(u.header.first_sample, u.header.first_sample + len(u.pcm) // 2) for u in self.opened}
+        return sorted((first, end) for first, end in kept | sent if first < end)
+
+    @property
+    def muted(self) -> list[Span]:
+        """When it must have been deaf: by what the speaker told, and by where a hand had slid the switch."""
+        by_hand = [
+            (e["sample"], e["do"] == "mute") for e in self.of("scene") if e["do"] in ("mute", "unmute")
+        ]
+        told = [(e["sample"], bool(e["on"])) for e in self.of("mute")]
+        end = (self.outcome.samples, False)
+        return [*_spans([*by_hand, end]), *_spans([*told, end])]
 
     def trigger(self, utterance: str) -> str:
         """What kind of trigger began an utterance."""
@@ -69,25 +87,27 @@ class Evidence:
     @cached_property
     def listening_lights(self) -> list[Span]:
         """When the light said that the speaker listens."""
-        spans: list[Span] = []
-        began: int | None = None
-        for sample, cue in [*self.outcome.shown, (self.outcome.samples, "idle")]:
-            if cue in LISTENING_LIGHTS and began is None:
-                began = sample
-            elif cue not in LISTENING_LIGHTS and began is not None:
-                spans.append((began, sample))
-                began = None
-        return [span for span in spans if span[0] < span[1]]
+        lit = [(sample, cue in LISTENING_LIGHTS) for sample, cue in self.outcome.shown]
+        return _spans([*lit, (self.outcome.samples, False)])
 
     def frames_read(self, first: int, end: int) -> list[int]:
         """The samples between `first` and `end` at which a frame of the microphone had been read."""
         return [sample for sample, _ in self.outcome.frames_read if first < sample <= end]
 
-    @cached_property
+    @property
     def opened(self) -> list[Utterance]:
-        """Every complete utterance, opened with the owner's key."""
+        """Every complete utterance that opens with the owner's key."""
+        return [each for each in self._tried if isinstance(each, Utterance)]
+
+    @property
+    def unopened(self) -> list[str]:
+        """Of every other complete utterance, why it does not open."""
+        return [str(each) for each in self._tried if isinstance(each, EnvelopeError)]
+
+    @cached_property
+    def _tried(self) -> list[Utterance | EnvelopeError]:
         key = opening.read_key(self.outcome.directory / "owner.key")
-        return opening.open_all(self.outcome.directory, key)
+        return list(opening.open_each(self.outcome.directory, key))
 
     def room(self, first: int, count: int) -> bytes:
         """Return what the room sounded like, s16le.
@@ -103,3 +123,16 @@ class Evidence:
         except (OSError, soundfile.SoundFileError) as error:
             raise RunError(f"{path}: {error}; run the scenario again") from error
         return bytes(pcm.tobytes())
+
+
+def _spans(changes: list[tuple[int, bool]]) -> list[Span]:
+    """The spans between a change to on and the next to off."""
+    spans: list[Span] = []
+    began: int | None = None
+    for sample, on in changes:
+        if on and began is None:
+            began = sample
+        elif not on and began is not None:
+            spans.append((began, sample))
+            began = None
+    return [(first, end) for first, end in spans if first < end]

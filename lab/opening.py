@@ -1,5 +1,6 @@
 """What a reader's key opens of what was sent: the utterances of a run, whole, in the order they began."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,13 +50,21 @@ def open_all(directory: Path, key: ReaderKey) -> list[Utterance]:
         EnvelopeError: an utterance does not open, with this key or at all.
     """
     opened = []
+    for each in open_each(directory, key):
+        if isinstance(each, EnvelopeError):
+            raise each
+        opened.append(each)
+    return opened
+
+
+def open_each(directory: Path, key: ReaderKey) -> Iterator[Utterance | EnvelopeError]:
+    """Yield every complete utterance of a run, opened with `key`, or why it does not open."""
     for name, sent in collect(directory).items():
         if sent.begin is not None and sent.end is not None:
             try:
-                opened.append(open_utterance(sent.begin, list(sent.segments), sent.end, key))
+                yield open_utterance(sent.begin, list(sent.segments), sent.end, key)
             except EnvelopeError as error:
-                raise EnvelopeError(f"utterance {name}: {error}") from error
-    return opened
+                yield EnvelopeError(f"utterance {name}: {error}")
 
 
 def read_key(path: Path) -> ReaderKey:

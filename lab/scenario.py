@@ -98,7 +98,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     promises: tuple[Annotated[int, msgspec.Meta(ge=1, le=9)], ...] = ()
     length_s: Seconds | None = None
     noise_floor: Annotated[float, msgspec.Meta(ge=0, le=3000)] = 3.0
-    echo_db: float = -30.0
+    echo_db: Annotated[float, msgspec.Meta(ge=-200, le=0)] = -30.0
     seed: int = 0
     speaker: dict[str, dict[str, Any]] = {}
     cloud: dict[str, dict[str, Any]] = {}

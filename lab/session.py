@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from lab.evidence import Evidence
 from lab.report import write_report
@@ -22,7 +23,7 @@ def run(path: Path, directory: Path, *, realtime: bool, broker_kind: BrokerKind)
     if not console.is_terminal:
         console = Console(width=112)
     scenario = read(path)
-    console.print(f"[bold]{scenario.title}[/]", highlight=False)
+    console.print(f"[bold]{escape(scenario.title)}[/]", highlight=False)
     show = Show(console)
     outcome = simulate(scenario, directory, realtime=realtime, broker_kind=broker_kind, watch=show)
     show.flush()

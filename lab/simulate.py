@@ -25,19 +25,15 @@ from cloud_stub.door import Words
 from device import config as device_config
 from device.assemble import assemble
 from device.envelope import ReaderKey, downlink, topics
-from device.keys import load_or_make, write_private
-from device.ledger import Signer
-from device.outbox import Outbox
+from device.keys import write_private
 from device.speaker import Speaker
 from hardware.board import RATE_HZ
 from hardware.sim import SimBoard
-from lab.errors import RunError
+from lab.folder import TIMELINE, clear, export
 from lab.gate import Gate
 from lab.scenario import Moment, Order, Scenario, place, sound_path
 from lab.tap import Tap
 from lab.timeline import Event, Timeline
-
-_MADE_BY_US = "timeline.jsonl"
 
 Settings = dict[str, dict[str, Any]]
 BrokerKind = Literal["auto", "mosquitto", "amqtt"]
@@ -70,26 +66,13 @@ def simulate(
     Raises:
         LabError, DeviceError, HardwareError, CloudError: something that the run needs cannot be used.
     """
-    directory.mkdir(parents=True, exist_ok=True)
     clear(directory)
     with ExitStack() as stack:
-        timeline = stack.enter_context(Timeline(directory / _MADE_BY_US, watch))
+        timeline = stack.enter_context(Timeline(directory / TIMELINE, watch))
         broker = stack.enter_context(open_broker(broker_kind, 0, directory / "broker"))
         home = _Home(scenario, directory, timeline, broker, "realtime" if realtime else "fast")
         stack.callback(home.close)
         return home.run(paced=realtime)
-
-
-def clear(directory: Path) -> None:
-    """Remove what an earlier run left; refuse a folder that holds anything else.
-
-    Raises:
-        RunError: the folder is not empty, and not an earlier run.
-    """
-    if any(directory.iterdir()) and not (directory / _MADE_BY_US).exists():
-        raise RunError(f"{directory}: not empty, and not an earlier run; name a new folder")
-    for path in sorted(directory.rglob("*"), reverse=True):
-        path.rmdir() if path.is_dir() else path.unlink()
 
 
 class _Home:
@@ -265,22 +248,6 @@ class _Home:
 def _protocol(broker: Broker) -> str:
     """amqtt never answers a client that speaks MQTT 5, which would cost a second of asking."""
     return "3.1.1" if broker.kind == "amqtt" else "auto"
-
-
-def export(directory: Path) -> set[str]:
-    """Write ledger.jsonl, checkpoint.txt and device.vkey from the device's own files; return what still
-    waits.
-    """
-    identity = load_or_make(directory, "mlkem768-x25519")
-    signer = Signer(identity.device, identity.signing)
-    outbox = Outbox(directory / "egress.db", signer)
-    try:
-        (directory / "ledger.jsonl").write_bytes(b"".join(row + b"\n" for row in outbox.rows()))
-        (directory / "checkpoint.txt").write_text(outbox.checkpoint(), encoding="utf-8")
-        (directory / "device.vkey").write_text(signer.vkey + "\n", encoding="utf-8")
-        return {waiting.utterance for waiting in outbox.waiting()}
-    finally:
-        outbox.close()
 
 
 def _write_settings(path: Path, settings: Settings, own: Settings) -> Path:

@@ -1,7 +1,7 @@
 """What must be true after a run: the scenario's own expectations, and the promises that hold in every run.
 
-Each check looks at evidence (what the room sounded like, what the broker passed on, what the light showed,
-what the ledger says); none asks the speaker how it thinks it did.
+The promises look at what was seen from outside the speaker, as far as there is such evidence (see
+`promises`). The scenario's expectations of utterances, ends, departures and answers look at what it told.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import soundfile
@@ -23,11 +23,7 @@ from hardware.board import RATE_HZ
 
 ROOT = Path(__file__).resolve().parents[1]
 AUDIO = ROOT / "lab" / "scenarios" / "audio"
-QUESTIONS = ("alexa_time", "alexa_weather", "alexa_volume", "alexa_timer")
 PARTS = ("device", "broker", "cloud")
-PAUSE_S = 6.0
-"""Quiet before every question: time to connect, time for the end of the last one and for its answer."""
-
 GOODBYE_S = 30.0
 
 
@@ -105,27 +101,33 @@ class Child:
         return lines[-1] if lines else f"it said nothing; see {self._log}"
 
 
-class Home:
-    """A speaker, its broker and its cloud in `directory`; `with` lets nothing run on.
+class Room(NamedTuple):
+    """What sounds: the recordings in turn, `times` over, each after a pause, at `pace` times real time.
 
-    pace: how many times real time the room plays at. questions: the recordings that it plays in turn, `times`
-    over, each after a pause.
+    The pause is time to connect, and for the end of the last question and its answer.
     """
 
-    def __init__(
-        self, directory: Path, pace: str, questions: Sequence[str] = QUESTIONS, times: int = 1
-    ) -> None:
+    pace: str = "6"
+    pause_s: float = 6.0
+    questions: Sequence[str] = ("alexa_time", "alexa_weather", "alexa_volume", "alexa_timer")
+    times: int = 100
+
+
+class Home:
+    """A speaker in a `room`, its broker and its cloud in `directory`; `with` lets nothing run on."""
+
+    def __init__(self, directory: Path, room: Room) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.state = directory / "device"
         self.vault = directory / "cloud" / "vault"
         self.keys = directory / "cloud" / "keys"
         self._directory = directory
-        self._pace = pace
+        self._room = room
         self._broker = open_broker("mosquitto", 0, directory / "broker")
         self.port = self._broker.port
         self._write_cloud()
         self._root = self._provision()
-        self._play([AUDIO / f"{name}.flac" for name in questions] * times)
+        self._play([AUDIO / f"{name}.flac" for name in room.questions] * room.times)
         self._children = {
             name: Child(module, directory / f"{name}.toml", directory / f"{name}.log")
             for name, module in (("device", "device"), ("cloud", "cloud_stub"))
@@ -191,11 +193,11 @@ class Home:
 
     def _play(self, recordings: Sequence[Path]) -> None:
         pause = self._directory / "pause.flac"
-        soundfile.write(pause, np.zeros(round(PAUSE_S * RATE_HZ), np.int16), RATE_HZ)
-        room = [str(each) for recording in recordings for each in (pause.resolve(), recording)]
+        soundfile.write(pause, np.zeros(round(self._room.pause_s * RATE_HZ), np.int16), RATE_HZ)
+        sounds = [str(each) for recording in recordings for each in (pause.resolve(), recording)]
         settings: Settings = {
             "device": {"state_dir": "device"},
-            "board": {"name": "sim", "room": room, "pace": self._pace},
+            "board": {"name": "sim", "room": sounds, "pace": self._room.pace},
             "privacy": {"save": True},
             "cloud": {"root": self._root, "keys": str((self.keys / "keys.note").resolve())},
             "uplink": {"port": self.port, "backoff_min_s": 0.05, "backoff_max_s": 0.2, "ask_again_s": 3.0},

@@ -18,7 +18,7 @@ from cloud_stub.broker import find_mosquitto
 from device.envelope import ReaderKey, downlink, open_once
 from device.envelope.layout import Cursor
 from scripts.torture_check import COMPLETE, TRUNCATED, Seen, Verdict, check
-from scripts.torture_home import PARTS, Home
+from scripts.torture_home import PARTS, Home, Room
 from scripts.torture_rounds import Torture
 from scripts.torture_tap import Tap
 
@@ -27,6 +27,7 @@ pytestmark = [
     pytest.mark.xdist_group("two_processes"),
 ]
 
+ONE_QUESTION = Room("realtime", pause_s=1.0, questions=("alexa_time",), times=1)
 PATIENCE_S = 30.0
 SEED = 465_387
 """Draws: the device early in its stream, broker and cloud while it is answered, the broker late in a stream,
@@ -35,7 +36,7 @@ and cloud and broker between the end and its acknowledgement.
 
 
 def test_it_wakes_in_real_time_is_answered_and_both_end_when_asked_to(tmp_path: Path) -> None:
-    with Home(tmp_path, "realtime", ["alexa_time"]) as home, closing(Tap(home.port)) as tap:
+    with Home(tmp_path, ONE_QUESTION) as home, closing(Tap(home.port)) as tap:
         home.start(*PARTS)
         assert tap.wait(lambda: bool(tap.responses and tap.complete), PATIENCE_S)
         assert (home.stop("device"), home.stop("cloud")) == (0, 0)
@@ -74,7 +75,7 @@ class Remains(NamedTuple):
 @pytest.fixture(scope="module")
 def remains(tmp_path_factory: pytest.TempPathFactory) -> Remains:
     directory = tmp_path_factory.mktemp("torture")
-    with Home(directory, "4", times=20) as home, closing(Tap(home.port)) as tap:
+    with Home(directory, Room("4", times=20)) as home, closing(Tap(home.port)) as tap:
         torture = Torture(home, tap, random.Random(SEED), dither_s=0.0)
         torture.begin()
         kills = [torture.round() for _ in range(4)]

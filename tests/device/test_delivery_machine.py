@@ -19,6 +19,12 @@ FAST = Path("/dev/shm")
 PLACE = FAST if FAST.is_dir() else None
 
 
+def arrive_at(place: dict[str, set[int | str]], departure: Departure) -> None:
+    row = departure.row
+    assert row.utterance is not None
+    place.setdefault(row.utterance, set()).add(row.kind if row.segment is None else row.segment)
+
+
 class World(RuleBasedStateMachine):
     """A device, a broker that may forget, and a cloud that remembers what reached it."""
 
@@ -35,6 +41,7 @@ class World(RuleBasedStateMachine):
         self.ended: dict[str, int] = {}  # utterance -> segments
         self.flying: list[Departure] = []  # carried on this connection, not confirmed
         self.cloud: dict[str, set[int | str]] = {}
+        self.confirmed: dict[str, set[int | str]] = {}
 
     def collect(self) -> None:
         carried, self.room.wire.carried = self.room.wire.carried, []
@@ -89,22 +96,17 @@ class World(RuleBasedStateMachine):
     def confirm(self, which: int, reaches_the_cloud: bool) -> None:
         if which < len(self.flying):
             departure = self.flying.pop(which)
+            arrive_at(self.confirmed, departure)
             if reaches_the_cloud:
-                self.reach(departure)
+                arrive_at(self.cloud, departure)
             self.room.delivery.sent(departure.seq)
 
     @rule(which=st.integers(0, WINDOW - 1))
     def reach_the_cloud_without_a_confirmation(self, which: int) -> None:
         if which < len(self.flying):
-            self.reach(self.flying[which])
+            arrive_at(self.cloud, self.flying[which])
 
     # The cloud
-
-    def reach(self, departure: Departure) -> None:
-        row = departure.row
-        assert row.utterance is not None
-        part = row.kind if row.segment is None else row.segment
-        self.cloud.setdefault(row.utterance, set()).add(part)
 
     def word(self, utterance: str) -> Ack | None:
         """What an honest cloud says of an utterance now."""
@@ -130,11 +132,17 @@ class World(RuleBasedStateMachine):
             self.settle(utterance)
 
     def settle(self, utterance: str) -> None:
-        """Forget what the device may have forgotten, if it did so rightly."""
+        """Forget what the device may have forgotten, if it did so rightly.
+
+        Of what a power cut left without an end nobody can say how long it was: there, and only there, the
+        device goes by the broker's word for the last segments.
+        """
         if utterance in self.made and not self.room.outbox.waiting(utterance):
-            has = self.cloud[utterance]
             assert utterance != self.live
-            assert len(has) == self.made[utterance], "the cloud has all that was made"
+            arrived = self.cloud[utterance]
+            if utterance not in self.ended:
+                arrived = arrived | self.confirmed[utterance]
+            assert len(arrived) == self.made[utterance], "what was forgotten is elsewhere"
             del self.made[utterance]
 
     # The promises

@@ -2,17 +2,20 @@
 
 import base64
 import json
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from rich.console import Console
 
 from device.envelope import EnvelopeError, ReaderKey
 from lab.evidence import Evidence
 from lab.opening import open_all, read_key
 from lab.promises import promises
 from lab.scenario import read
+from lab.show import tables
 from lab.simulate import Outcome, simulate
 
 SCENARIO = Path(__file__).resolve().parents[2] / "lab" / "scenarios" / "muted.toml"
@@ -70,6 +73,35 @@ def test_a_frame_read_while_muted_is_found(run: Outcome) -> None:
     muted = next(e["sample"] for e in run.events if e["kind"] == "mute" and e["on"])
     frames = sorted([*run.frames_read, (muted + 16_000, 10**6)])
     assert [b for b in broken(run._replace(frames_read=frames)) if "promise 2" in b]
+
+
+def test_a_frame_read_while_the_switch_is_at_muted_is_found_though_the_speaker_never_told_of_mute(
+    run: Outcome,
+) -> None:
+    slid = next(e["sample"] for e in run.events if e["kind"] == "scene" and e["do"] == "mute")
+    frames = sorted([*run.frames_read, (slid + 16_000, 10**6)])
+    events = [e for e in run.events if e["kind"] != "mute"]
+    assert [b for b in broken(run._replace(frames_read=frames, events=events)) if "promise 2" in b]
+
+
+def test_an_utterance_that_was_sent_in_the_dark_is_found_though_the_speaker_never_told_of_it(
+    run: Outcome,
+) -> None:
+    dark = [(sample, "idle" if cue in {"verifying", "listening"} else cue) for sample, cue in run.shown]
+    events = [e for e in run.events if e["kind"] != "utterance"]
+    assert [b for b in broken(run._replace(shown=dark, events=events)) if "promise 7" in b]
+
+
+def test_what_does_not_open_is_a_broken_promise_and_the_run_is_still_shown(run: Outcome) -> None:
+    path = run.directory / "sent.jsonl"
+    lines = path.read_text().splitlines()
+    edit_lines(path, {next(i for i, line in enumerate(lines) if "/segment" in line): None})
+    evidence = Evidence(run)
+    verdicts = list(promises(evidence))
+    assert {v.expectation[:9] for v in verdicts if not v.passed} >= {"promise 1", "promise 6"}
+    console = Console(file=StringIO(), width=112)
+    tables(console, evidence, verdicts)
+    assert "not true promise 1" in console.file.getvalue()
 
 
 def test_a_message_without_a_row_is_found(run: Outcome) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from lab.errors import RunError, ScenarioError
+from lab.folder import clear
 from lab.scenario import VERBS, place, read
-from lab.simulate import clear, simulate
+from lab.simulate import simulate
 from lab.verdicts import judge
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "lab" / "scenarios"
@@ -98,3 +99,50 @@ def test_an_earlier_run_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "timeline.jsonl").write_text("")
     clear(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["letter.txt", "photos"])
+def test_what_somebody_put_beside_an_earlier_run_is_left_alone(name: str, tmp_path: Path) -> None:
+    (tmp_path / "timeline.jsonl").write_text("")
+    (tmp_path / name).mkdir()
+    with pytest.raises(RunError, match=name):
+        clear(tmp_path)
+    assert (tmp_path / name).exists()
+    assert (tmp_path / "timeline.jsonl").exists()
+
+
+def test_what_an_earlier_run_only_points_at_is_left_alone(tmp_path: Path) -> None:
+    elsewhere, run = tmp_path / "elsewhere", tmp_path / "run"
+    elsewhere.mkdir()
+    (elsewhere / "letter.txt").write_text("mine")
+    run.mkdir()
+    (run / "timeline.jsonl").write_text("")
+    (run / "cloud").symlink_to(elsewhere)
+    clear(run)
+    assert list(run.iterdir()) == []
+    assert (elsewhere / "letter.txt").read_text() == "mine"
+
+
+def test_a_folder_that_is_a_file_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(RunError, match="name a new folder"):
+        clear(tmp_path / "file")
+
+
+@pytest.mark.parametrize("echo_db", ["nan", "1.0", "-1e9"])
+def test_an_echo_that_no_room_has_is_refused(echo_db: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(f'title = "t"\ntimeline = []\necho_db = {echo_db}', encoding="utf-8")
+    with pytest.raises(ScenarioError, match="echo_db"):
+        read(path)
+
+
+def test_a_chime_that_is_cut_short_captured_nothing_and_breaks_no_promise(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'title = "t"\ntimeline = [{ at_s = 1.0, tap = true }, { at_s = 1.25, mute = true }, { wait = 1.0 }]\n'
+        "[speaker.audio]\nwake_earcon = true\n[expect]\nutterances = 1",
+        encoding="utf-8",
+    )
+    verdicts = judge(simulate(read(path), tmp_path / "run"))
+    assert [v for v in verdicts if not v.passed] == []

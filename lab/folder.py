@@ -1,0 +1,58 @@
+"""The folder of one run: cleared before it; what the device wrote in it is exported after it.
+
+It never removes what no run wrote.
+"""
+
+from pathlib import Path
+
+from device.keys import load_or_make
+from device.ledger import Signer
+from device.outbox import Outbox
+from lab.errors import RunError
+
+TIMELINE = "timeline.jsonl"
+
+_OURS = frozenset(
+    {
+        TIMELINE, "broker", "checkpoint.txt", "cloud", "cloud.toml", "device.toml", "device.vkey",
+        "egress.db", "egress.db-shm", "egress.db-wal", "identity.key", "keys.note", "ledger.jsonl", "mute",
+        "owner.key", "reply.key", "report.html", "room.flac", "sent.jsonl",
+    }
+)  # fmt: skip
+
+
+def clear(directory: Path) -> None:
+    """Make the folder, or remove what an earlier run left in it; refuse one that holds anything else.
+
+    Raises:
+        RunError: the folder holds something that no run wrote, or cannot be made or cleared.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        names = {path.name for path in directory.iterdir()}
+        if names and TIMELINE not in names:
+            raise RunError(f"{directory}: not empty, and not an earlier run; name a new folder")
+        if names - _OURS:
+            raise RunError(
+                f"{directory}: no run wrote {min(names - _OURS)!r} in it; move it, or name a new folder"
+            )
+        for path in sorted(directory.rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+    except OSError as error:
+        raise RunError(f"{directory}: {error.strerror}; name a new folder") from error
+
+
+def export(directory: Path) -> set[str]:
+    """Write ledger.jsonl, checkpoint.txt and device.vkey from the device's own files; return what still
+    waits.
+    """
+    identity = load_or_make(directory, "mlkem768-x25519")
+    signer = Signer(identity.device, identity.signing)
+    outbox = Outbox(directory / "egress.db", signer)
+    try:
+        (directory / "ledger.jsonl").write_bytes(b"".join(row + b"\n" for row in outbox.rows()))
+        (directory / "checkpoint.txt").write_text(outbox.checkpoint(), encoding="utf-8")
+        (directory / "device.vkey").write_text(signer.vkey + "\n", encoding="utf-8")
+        return {waiting.utterance for waiting in outbox.waiting()}
+    finally:
+        outbox.close()
