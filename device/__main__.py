@@ -40,7 +40,7 @@ def run(
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    print(f"listening as {speaker.parts.device}", flush=True)  # noqa: T201  whoever started us waits for this line
+    print(f"starting as {speaker.parts.device}", flush=True)  # noqa: T201  whoever started us waits for it
     speaker.run()
 
 

@@ -17,7 +17,8 @@ from device.line import Line, caller
 from device.mute import MuteMemory
 from device.orders import Orders
 from device.outbox import Outbox
-from device.speaker import Parts, Speaker
+from device.parts import Parts
+from device.speaker import Speaker
 from device.trust import Trust
 from device.turn import Surroundings, Turn
 from device.uplink import Uplink

@@ -90,7 +90,7 @@ class CloudSection(_Section, frozen=True):
 class UplinkSection(_Section, frozen=True):
     """Where the broker is, and how to come back to it."""
 
-    host: str
+    host: Annotated[str, msgspec.Meta(pattern=r"\A[^\x00\s]+\Z")]
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
     protocol: Literal["auto", "5", "3.1.1"]
     keepalive_s: Annotated[int, msgspec.Meta(ge=5, le=3600)]

@@ -1,7 +1,8 @@
 """What comes down the line, checked. Nothing here can start a capture or unmute: there is no word for it
 (promise 3).
 
-Everything that is not exactly right is refused and counted; it never raises and never reaches the loop.
+Everything that is not exactly right is refused and counted; it never reaches the loop. A full
+disk alone raises: a keys note that was believed is remembered.
 """
 
 from typing import Annotated, Literal
@@ -16,6 +17,7 @@ from device.trust import Trust
 from hardware.board import RATE_HZ
 
 LONGEST_ANSWER_S = 30
+LONGEST_NOTE_BYTES = 8192
 
 
 class Do(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -100,7 +102,8 @@ class Orders:
     def take(self, topic: str, payload: bytes, retained: bool) -> Order:
         """Say what one message means; `Refused` for everything that is not in order."""
         if topic == topics.KEYS:
-            return Keys() if self._trust.take(payload) else Refused("keys")
+            fits = len(payload) <= LONGEST_NOTE_BYTES  # a flood of long ones would hold up the loop
+            return Keys() if fits and self._trust.take(payload) else Refused("keys")
         kind = topic.rsplit("/", 1)[-1]
         signer = self._trust.signer
         if signer is None:

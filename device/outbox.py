@@ -4,12 +4,13 @@ Nothing leaves without a ledger row that is on disk first, and a message is forg
 signed acknowledgement says so. Only ciphertext is ever written here.
 """
 
+import fcntl
 import hashlib
 import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,12 +66,16 @@ class Outbox:
         self._path = path
         self._signer = signer
         self._lock = threading.RLock()
-        with self._storage():
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        with ExitStack() as opening, self._storage():
+            own = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            opening.callback(os.close, own)
+            _claim(own, path)
             with closing(look(path)) as db:
                 self._tree = examine(db)
             path.chmod(0o600)  # the files that SQLite makes beside it take its mode
             self._db = open_for_writing(path)
+            opening.callback(self._db.close)
+            self._closing = opening.pop_all()
 
     @property
     def size(self) -> int:
@@ -170,7 +175,7 @@ class Outbox:
     def close(self) -> None:
         """Close the file; what was written stays."""
         with self._lock:
-            self._db.close()
+            self._closing.close()
 
     def _depart(self, rows: "_Rows", seq: int, message: Sealed, cause: str) -> Departure:
         row = rows.append(
@@ -200,6 +205,8 @@ class Outbox:
     def _storage(self) -> Iterator[None]:
         try:
             yield
+        except StorageError:
+            raise
         except (sqlite3.OperationalError, OSError) as error:
             why = getattr(error, "strerror", None) or error
             raise StorageError(
@@ -210,6 +217,14 @@ class Outbox:
                 f"{self._path}: {error}; it is left as it is: move it away, as evidence, to begin a new one"
             )
             raise StorageError(what) from error
+
+
+def _claim(own: int, path: Path) -> None:
+    """Two firmwares on one ledger would fork it; the second is refused."""
+    try:
+        fcntl.flock(own, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise StorageError(f"{path}: another firmware writes here; stop it first") from error
 
 
 class _Rows:

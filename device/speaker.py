@@ -6,23 +6,16 @@ never keep a frame that the table in `session` did not ask to be kept.
 """
 
 from contextlib import ExitStack
-from dataclasses import dataclass
 
 from device import session
-from device.delivery import Ack, Delivery
-from device.ear import Ear
+from device.delivery import Ack
 from device.envelope import Trigger
-from device.hands import Hands
-from device.line import Line
-from device.mute import MuteMemory
 from device.orders import Answer, Command, Order
-from device.outbox import Outbox
+from device.parts import Parts
 from device.session import CAPTURING, END_REASONS, TRIGGERS, Action, Event, Phase
-from device.turn import Turn
-from device.voice import Voice
-from device.wakeword import Detector, Wake
+from device.wakeword import Wake
 from device.witness import Tell, Witness
-from hardware.board import FRAME_SAMPLES, RATE_HZ, Board, Frame
+from hardware.board import FRAME_SAMPLES, RATE_HZ, Frame
 from hardware.errors import EndOfInput
 
 _SCORE_EVERY = 5
@@ -30,25 +23,6 @@ _SCORE_EVERY = 5
 
 _PULSE_SAMPLES = RATE_HZ // 10
 """How often the light is looked after while nothing else goes on, if it may pulse."""
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What a speaker is made of; `assemble` puts it together from the settings."""
-
-    device: str
-    board: Board
-    ear: Ear
-    detector: Detector
-    stop_word: str | None
-    hands: Hands
-    voice: Voice
-    memory: MuteMemory
-    outbox: Outbox
-    delivery: Delivery
-    line: Line
-    turn: Turn
-    answer_samples: int
 
 
 class Speaker:
@@ -132,6 +106,7 @@ class Speaker:
             closing.callback(self.parts.board.close)
             closing.callback(self.parts.outbox.close)
             closing.callback(self.parts.line.stop)
+            closing.callback(self.parts.ear.close)
             self.happen(Event.SHUT_DOWN)
 
     def _rest(self) -> None:
@@ -227,8 +202,8 @@ class Speaker:
             case Answer() if self.phase is Phase.PROCESSING and self._turn.answers(order):
                 self.happen(Event.RESPONSE)
             case Command(do="mute"):
-                self.happen(Event.REMOTE_MUTE)
                 self.parts.memory.set(True)
+                self.happen(Event.REMOTE_MUTE)
             case Command(do="stop"):
                 self.happen(Event.REMOTE_STOP)
             case Command(do="volume", to=float(to)):
@@ -261,20 +236,7 @@ class Speaker:
         self._show()
 
     def _show(self) -> None:
-        self.parts.board.panel.show(self._cue(), self.sample)
-
-    def _cue(self) -> str:
-        """Mute outranks everything; then what captures, then what is wrong, then the conversation."""
-        since = self._turn.capturing_since
-        if self.phase is Phase.MUTED:
-            return "muted" if self.parts.hands.switch else "muted_soft"
-        if self.parts.ear.lost:
-            return "error"
-        if since is not None and self.sample < since:
-            return "idle"  # the chime before a capture
-        if self.phase is Phase.IDLE and not self.parts.line.up:
-            return "offline"
-        return str(self.phase.value)
+        self.parts.board.panel.show(self.parts.cue(self.phase, self.sample), self.sample)
 
     def _tell_scores(self) -> None:
         self._frames += 1

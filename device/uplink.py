@@ -146,14 +146,18 @@ class Uplink:
         news = self.inbox.popleft()
         if isinstance(news, _Sent):
             return News(Kind.SENT, news.seqs.pop(news.mid, None))
-        self._taken_bytes += len(news.payload)
+        self._taken_bytes += len(news.topic) + len(news.payload)
         return news
 
     def _carry(self) -> None:
-        delay = self._settings.backoff_min_s
+        delay = self._settings.backoff_min_s / 2
         while not self._stopping.is_set():
+            began = monotonic()
             stood = self._connect_once()
-            delay = self._settings.backoff_min_s if stood else min(2 * delay, self._settings.backoff_max_s)
+            # A broker that welcomes and hangs up is no better than one that is away: only a lasting
+            # connection starts the doubling anew.
+            lasted = stood and monotonic() - began > self._settings.backoff_max_s
+            delay = self._settings.backoff_min_s if lasted else min(2 * delay, self._settings.backoff_max_s)
             # Jitter, so that a street of speakers does not come back at the same instant.
             self._stopping.wait(delay * random.uniform(0.5, 1.0))  # noqa: S311  not a secret
 
@@ -229,9 +233,9 @@ class Uplink:
 
     def _on_message(self, _client: object, _userdata: object, message: paho.MQTTMessage) -> None:
         news = News(Kind.ARRIVED, None, message.topic, bytes(message.payload), message.retain)
-        size = len(news.payload)
+        size = len(news.topic) + len(news.payload)
         held = self._came_bytes - self._taken_bytes
-        if len(self.inbox) >= _INBOX or size > LARGEST_BYTES or held + size > _INBOX_BYTES:
+        if len(self.inbox) >= _INBOX or len(news.payload) > LARGEST_BYTES or held + size > _INBOX_BYTES:
             self.lost += 1
             return
         self._came_bytes += size

@@ -4,6 +4,9 @@ It never removes what no run wrote.
 """
 
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from device.keys import load_or_make
 from device.ledger import Signer
@@ -11,6 +14,8 @@ from device.outbox import Outbox
 from lab.errors import RunError
 
 TIMELINE = "timeline.jsonl"
+
+Settings = dict[str, dict[str, Any]]
 
 _OURS = frozenset(
     {
@@ -56,3 +61,19 @@ def export(directory: Path) -> set[str]:
         return {waiting.utterance for waiting in outbox.waiting()}
     finally:
         outbox.close()
+
+
+def write_settings(path: Path, settings: Settings, own: Settings) -> Path:
+    """Write a settings file as an operator would, the scenario's own wishes laid over ours."""
+    merged = {
+        section: {**settings.get(section, {}), **own.get(section, {})} for section in {**settings, **own}
+    }
+    lines = []
+    for section, values in merged.items():
+        lines += [
+            f"[{section}]",
+            *(f"{key} = {msgspec.json.encode(value).decode()}" for key, value in values.items()),
+            "",
+        ]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path

@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import msgspec
 import soundfile
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -29,13 +28,12 @@ from device.keys import write_private
 from device.speaker import Speaker
 from hardware.board import RATE_HZ
 from hardware.sim import SimBoard
-from lab.folder import TIMELINE, clear, export
+from lab.folder import TIMELINE, Settings, clear, export, write_settings
 from lab.gate import Gate
 from lab.scenario import Moment, Order, Scenario, place, sound_path
 from lab.tap import Tap
 from lab.timeline import Event, Timeline
 
-Settings = dict[str, dict[str, Any]]
 BrokerKind = Literal["auto", "mosquitto", "amqtt"]
 
 
@@ -66,6 +64,7 @@ def simulate(
     Raises:
         LabError, DeviceError, HardwareError, CloudError: something that the run needs cannot be used.
     """
+    place(scenario)  # a sound that is missing must not cost an earlier run
     clear(directory)
     with ExitStack() as stack:
         timeline = stack.enter_context(Timeline(directory / TIMELINE, watch))
@@ -130,7 +129,7 @@ class _Home:
                 "backoff_max_s": 0.2,
             },
         }
-        path = _write_settings(self._directory / "cloud.toml", settings, self._scenario.cloud)
+        path = write_settings(self._directory / "cloud.toml", settings, self._scenario.cloud)
         address = ("127.0.0.1", self._broker.port)
         return Cloud(cloud_config.load(path), address, watch=self)
 
@@ -158,7 +157,7 @@ class _Home:
                 "backoff_max_s": 0.2,
             },
         }
-        path = _write_settings(self._directory / "device.toml", settings, self._scenario.speaker)
+        path = write_settings(self._directory / "device.toml", settings, self._scenario.speaker)
         return assemble(device_config.load(path), self._board, self._timeline)
 
     # -- the timeline's verbs ---------------------------------------------------------------------
@@ -248,19 +247,3 @@ class _Home:
 def _protocol(broker: Broker) -> str:
     """amqtt never answers a client that speaks MQTT 5, which would cost a second of asking."""
     return "3.1.1" if broker.kind == "amqtt" else "auto"
-
-
-def _write_settings(path: Path, settings: Settings, own: Settings) -> Path:
-    """Write a settings file as an operator would, the scenario's own wishes laid over ours."""
-    merged = {
-        section: {**settings.get(section, {}), **own.get(section, {})} for section in {**settings, **own}
-    }
-    lines = []
-    for section, values in merged.items():
-        lines += [
-            f"[{section}]",
-            *(f"{key} = {msgspec.json.encode(value).decode()}" for key, value in values.items()),
-            "",
-        ]
-    path.write_text("\n".join(lines), encoding="utf-8")
-    return path

@@ -49,7 +49,7 @@ class Child:
         """Whether it said since its start that it listens: it does what SIGTERM asks."""
         with self._log.open("rb") as log:
             log.seek(self._said)
-            return any(line.startswith((b"listening as", b"ready:")) for line in log)
+            return any(line.startswith((b"starting as", b"ready:")) for line in log)
 
     def start(self) -> None:
         """Start it; it is not waited for."""

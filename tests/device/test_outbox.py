@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from device.errors import StorageError
 from device.ledger import LedgerError, NoteError, Row, Verifier, open_note, parse_row, row_bytes
 from device.outbox import Outbox
 from tests.device.shelf import SIGNER, A, B, head, head_of_rows, sealed, seen_by_another
@@ -235,3 +236,16 @@ def test_that_an_utterance_was_cut_short_is_written_once_for_ever(outbox: Outbox
 def test_rows_are_given_as_the_canonical_bytes_that_were_hashed(outbox: Outbox) -> None:
     outbox.put([sealed()], depart=True)
     assert [row_bytes(parse_row(row)) for row in outbox.rows()] == list(outbox.rows())
+
+
+def test_a_second_firmware_on_the_same_file_is_refused_and_the_first_goes_on(
+    outbox: Outbox, path: Path
+) -> None:
+    outbox.put([sealed(A, None)], depart=True)
+    with pytest.raises(StorageError, match="another firmware"):
+        Outbox(path, SIGNER)
+    outbox.put([sealed(A, 0)], depart=True)
+    assert outbox.size == 2
+    outbox.close()
+    with closing(Outbox(path, SIGNER)) as reopened:
+        assert reopened.size == 2

@@ -1,0 +1,47 @@
+"""What a speaker is made of, and what its light says of them. `assemble` puts the parts together."""
+
+from dataclasses import dataclass
+
+from device.delivery import Delivery
+from device.ear import Ear
+from device.hands import Hands
+from device.line import Line
+from device.mute import MuteMemory
+from device.outbox import Outbox
+from device.session import Phase
+from device.turn import Turn
+from device.voice import Voice
+from device.wakeword import Detector
+from hardware.board import Board
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of one speaker; `answer_samples` is how long it waits for an answer."""
+
+    device: str
+    board: Board
+    ear: Ear
+    detector: Detector
+    stop_word: str | None
+    hands: Hands
+    voice: Voice
+    memory: MuteMemory
+    outbox: Outbox
+    delivery: Delivery
+    line: Line
+    turn: Turn
+    answer_samples: int
+
+    def cue(self, phase: Phase, now: int) -> str:
+        """What the light must show: mute outranks everything, then what is wrong, then the conversation."""
+        since = self.turn.capturing_since
+        if phase is Phase.MUTED:
+            return "muted" if self.hands.switch else "muted_soft"
+        if self.ear.lost:
+            return "error"
+        if since is not None and now < since:
+            return "idle"  # the chime before a capture
+        if phase is Phase.IDLE and not self.line.up:
+            return "offline"
+        return str(phase.value)
