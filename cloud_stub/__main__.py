@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from contextlib import closing, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -26,10 +27,10 @@ def run(config: ConfigFile = None) -> None:
     """Start the broker named in the settings and the cloud at it; end at SIGTERM or Ctrl-C."""
     settings = load(config)
     if settings.broker.kind == "none":
-        _serve(settings, settings.broker.port, "none")
+        _serve(settings, settings.broker.port, None)
         return
-    with open_broker(settings.broker.kind, settings.broker.port, settings.storage.broker) as broker:
-        _serve(_as_spoken_by(broker, settings), broker.port, broker.kind)
+    broker = open_broker(settings.broker.kind, settings.broker.port, settings.storage.broker)
+    _serve(_as_spoken_by(broker, settings), broker.port, broker)
 
 
 @app.command()
@@ -53,20 +54,22 @@ def _as_spoken_by(broker: Broker, settings: Config) -> Config:
     return replace(settings, broker=replace(settings.broker, protocol="3.1.1"))
 
 
-def _serve(settings: Config, port: int, kind: str) -> None:
+def _serve(settings: Config, port: int, broker: Broker | None) -> None:
     cloud = Cloud(settings, (settings.broker.host, port))
 
     def end(_signal: int, _frame: FrameType | None) -> None:
         cloud.over.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT):  # before there is a broker that could be left behind
         signal.signal(number, end)
-    try:
-        cloud.start()
-        typer.echo(f"ready: broker {kind} at {settings.broker.host}:{port}, root {cloud.keys.vkey}")
-        cloud.over.wait()
-    finally:
-        cloud.stop()
+    kind = broker.kind if broker else "none"
+    with closing(cloud.vault), broker or nullcontext():
+        try:
+            cloud.start()
+            typer.echo(f"ready: broker {kind} at {settings.broker.host}:{port}, root {cloud.keys.vkey}")
+            cloud.over.wait()
+        finally:
+            cloud.stop()
     if cloud.failure is not None:
         raise cloud.failure
 

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 import rfc8785
 
+from cloud_stub.whose import Whose
 from device.ledger import Checkpoint, leaf_hash, root_of
 
 SCHEMA = "CREATE TABLE access (idx INTEGER PRIMARY KEY, utterance TEXT NOT NULL, row BLOB NOT NULL);"
@@ -26,15 +27,16 @@ class Access(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def append(
-    sql: sqlite3.Connection, did: Literal["open", "forget"], utterance: str, by: tuple[str, str, datetime]
+    sql: sqlite3.Connection, did: Literal["open", "forget"], whose: Whose, by: tuple[str, str, datetime]
 ) -> None:
     """Add a row, in the caller's transaction. by: who, why, when. The utterance must be one that came."""
     who, why, now = by
     index = sql.execute("SELECT count(*) FROM access").fetchone()[0]
-    device = sql.execute("SELECT device FROM utterance WHERE id = ?", (utterance,)).fetchone()[0]
     when = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    row = rfc8785.dumps(msgspec.to_builtins(Access(index, did, utterance, device, who, why, when)))
-    sql.execute("INSERT INTO access VALUES (?, ?, ?)", (index, utterance, row))
+    row = rfc8785.dumps(
+        msgspec.to_builtins(Access(index, did, whose.utterance, whose.device, who, why, when))
+    )
+    sql.execute("INSERT INTO access VALUES (?, ?, ?)", (index, whose.utterance, row))
 
 
 def rows(sql: sqlite3.Connection, device: str | None = None) -> list[Access]:

@@ -5,14 +5,8 @@ from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from cloud_stub.whose import Whose
 from device.envelope import downlink, topics
-
-
-class Whose(NamedTuple):
-    """Of which device a message is, and of which of its utterances, by its topic."""
-
-    device: str
-    utterance: str
 
 
 class Outgoing(NamedTuple):

@@ -6,6 +6,7 @@ It listens on loopback alone, and for that reason alone lets everybody in. It ne
 import shutil
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Protocol, Self
@@ -27,6 +28,15 @@ connection_messages false
 log_dest stderr
 log_type error
 log_type warning
+"""
+
+# The shell becomes the broker; what it leaves behind reads a pipe that only the starting process writes to,
+# and kills the broker when that process is gone without a word, be it by SIGKILL. (Linux's own signal
+# for a parent's death is lost when root drops its privileges.)
+OUTLIVED_BY_NOBODY = """\
+exec 3<&0 </dev/null
+{ read -r word <&3 || kill -9 $$; } &
+exec 3<&- "$0" "$@"
 """
 
 
@@ -53,7 +63,10 @@ class Broker(Protocol):
 
 
 class Mosquitto:
-    """mosquitto as a child process, its configuration and its log in `directory`. Speaks MQTT 5 and 3.1.1."""
+    """mosquitto as a child process that ends with its parent, however that ends. Speaks MQTT 5 and 3.1.1.
+
+    directory: for its configuration and its log.
+    """
 
     kind = "mosquitto"
 
@@ -104,7 +117,8 @@ class Mosquitto:
         self._settings.parent.mkdir(parents=True, exist_ok=True)
         self._settings.write_text(MOSQUITTO.format(port=self.port, host=HOST), encoding="utf-8")
         with self._log.open("wb") as log:
-            return subprocess.Popen([self._program, "-c", self._settings], stdout=log, stderr=log)
+            command = ["/bin/sh", "-c", OUTLIVED_BY_NOBODY, self._program, "-c", str(self._settings)]
+            return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
 
     def _signal(self, number: signal.Signals) -> None:
         if self._child is not None:
@@ -117,12 +131,20 @@ class Mosquitto:
             self._child.wait(within_s)
         except subprocess.TimeoutExpired:
             return False
+        _dismiss_watcher(self._child)
         self._child = None
         return True
 
     def _last_words(self) -> str:
         lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return lines[-1].partition(": ")[2] if lines else "it ended without a word"
+
+
+def _dismiss_watcher(child: subprocess.Popen[bytes]) -> None:
+    """Say the word, so that it kills nobody: the number of a child that has ended may be another's by now."""
+    assert child.stdin is not None  # noqa: S101 (for the type checker: it is a pipe)
+    with suppress(BrokenPipeError), child.stdin as pipe:
+        pipe.write(b"over\n")
 
 
 def open_broker(kind: Literal["auto", "mosquitto", "amqtt"], port: int, directory: Path) -> Broker:

@@ -15,12 +15,14 @@ from cloud_stub.config import Config
 from cloud_stub.door import Words
 from cloud_stub.end_record import ANSWERED, end_reason
 from cloud_stub.errors import CloudError, NotKept
+from cloud_stub.held import Held
 from cloud_stub.in_flight import InFlight
 from cloud_stub.ingest import Ingest
 from cloud_stub.keys import Keys
 from cloud_stub.link import Link
 from cloud_stub.response import Mind, sealed_response
-from cloud_stub.vault import Held, Vault
+from cloud_stub.vault import Vault
+from cloud_stub.whose import Whose
 from device.envelope import EnvelopeError, Header, topics
 
 TICK_S = 1.0
@@ -33,7 +35,7 @@ class Watch(Protocol):
     def arrived(self, topic: str, payload: bytes) -> None:
         """A message came from the broker; nothing of it has been checked."""
 
-    def heard(self, utterance: str, words: Words) -> None:
+    def heard(self, whose: Whose, words: Words) -> None:
         """An utterance was heard and is being answered."""
 
 
@@ -72,7 +74,7 @@ class Cloud:
         self._note = ""
         self._in_flight = InFlight()
         self._taking = threading.Lock()
-        self._jobs: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Whose | None] = queue.SimpleQueue()
         self._link = Link(config.broker, address, self._take, self._came_up, self._in_flight.done)
         self._threads = [
             threading.Thread(target=self._guard, args=(work,), name=name, daemon=True)
@@ -102,7 +104,7 @@ class Cloud:
             self._mind = open_mind()
         for held in self.vault.utterances():
             if held.state == "complete" and not (held.answered and _saved(held)):
-                self._enqueue(held.utterance)
+                self._enqueue(held.whose)
         self._link.start()
         for thread in self._threads:
             thread.start()
@@ -130,42 +132,44 @@ class Cloud:
         if self.up.is_set() and note != self._note:
             self._came_up()
 
-    def answer(self, utterance: str) -> None:
+    def answer(self, whose: Whose) -> None:
         """Open, hear, keep the words, answer once and in time; then shred what is not to be kept."""
-        held = self.vault.find(utterance)
+        held = self.vault.find(whose)
         if held is None or held.state != "complete" or held.completed is None or held.header is None:
             return
         now = self._clock()
-        if not held.answered and now - held.completed <= self._within and self._asks(utterance):
+        if not held.answered and now - held.completed <= self._within and self._asks(whose):
             self._respond(held, held.header, now)
         if not _saved(held):
-            self.vault.forget(utterance, "machine", "not to be saved", self._clock())
+            self.vault.forget(whose, "machine", "not to be saved", self._clock())
 
-    def _asks(self, utterance: str) -> bool:
+    def _asks(self, whose: Whose) -> bool:
         """Whether somebody waits for an answer: not after a tap, a mute, or silence."""
-        ending = self.vault.messages(utterance)[2]
+        ending = self.vault.messages(whose)[2]
         return ending is not None and end_reason(ending) in ANSWERED
 
     def _respond(self, held: Held, header: Header, now: datetime) -> None:
         """Give the answer; what its owner asked to delete is shredded before anybody is told so."""
         assert self._mind is not None  # noqa: S101 (for the type checker: start() opened it)
-        recording = self.vault.open(held.utterance, "machine", "answer", now)
+        recording = self.vault.open(held.whose, "machine", "answer", now)
         answer = self._mind.answer(recording.pcm)
         words = Words(answer.heard, answer.intent, answer.text)
-        self.vault.put_words(held.utterance, words)
+        self.vault.put_words(held.whose, words)
         if self._watch is not None:
-            self._watch.heard(held.utterance, words)
+            self._watch.heard(held.whose, words)
         if answer.intent == "delete_last":
             self._delete_last(held)
         else:
-            self.vault.mark_answered(held.utterance)
+            self.vault.mark_answered(held.whose)
         with suppress(EnvelopeError):  # a reply key that nobody can seal to: then nobody is answered
             self._publish(sealed_response(header, answer, self.keys.signer))
 
     def _delete_last(self, held: Held) -> None:
-        before = [each for each in self.vault.utterances(held.device) if each.begun < held.begun]
-        for each in (*before[-1:], held):
-            self.vault.forget(each.utterance, "owner", "delete_last", self._clock())
+        said = self.vault.utterances(held.whose.device)
+        before = [each for each in said if each.ledger_index < held.ledger_index]
+        last = max(before, key=lambda each: each.ledger_index, default=held)
+        for each in (last, held):
+            self.vault.forget(each.whose, "owner", "delete_last", self._clock())
 
     def _take(self, topic: str, payload: bytes) -> None:
         if self._watch is not None:
@@ -187,17 +191,17 @@ class Cloud:
         if not self._link.publish(message.topic, message.payload, retain=retain):
             self._in_flight.done()
 
-    def _enqueue(self, utterance: str) -> None:
+    def _enqueue(self, whose: Whose) -> None:
         self._in_flight.begin()
-        self._jobs.put(utterance)
+        self._jobs.put(whose)
 
     def _answer_all(self) -> None:
         while not self.up.wait(TICK_S) and not self.over.is_set():
             pass  # nobody would hear an answer yet
-        while (utterance := self._jobs.get()) is not None:
+        while (whose := self._jobs.get()) is not None:
             try:
                 if not self.over.is_set():
-                    self.answer(utterance)
+                    self.answer(whose)
             except NotKept:
                 pass  # its owner was quicker
             finally:

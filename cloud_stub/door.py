@@ -10,6 +10,7 @@ from cloud_stub import access, pieces
 from cloud_stub.database import Database
 from cloud_stub.errors import NotKept, StorageError
 from cloud_stub.pieces import BEGIN, DATA_KEY, WORDS
+from cloud_stub.whose import Whose
 from cloud_stub.wrapping import VaultKey, open_words
 from device.envelope import Begin, EnvelopeError, Header, Opener
 
@@ -48,7 +49,7 @@ class Door:
         self._database = database
         self._key = key
 
-    def open(self, utterance: str, who: str, why: str, now: datetime) -> Recording:
+    def open(self, whose: Whose, who: str, why: str, now: datetime) -> Recording:
         """Write down who opens it and why, durably; then open it.
 
         Raises:
@@ -57,18 +58,18 @@ class Door:
             StorageError: the row cannot be written (then nothing is opened), or what is kept was altered.
         """
         if not who.strip() or not why.strip():
-            raise ValueError(f"door to {utterance}: nobody or no reason named; say who opens it and why")
+            raise ValueError(f"door to {whose}: nobody or no reason named; say who opens it and why")
         with self._database.write() as sql:
-            wrapped = pieces.get(sql, utterance, DATA_KEY)
-            begin = pieces.get(sql, utterance, BEGIN)
+            wrapped = pieces.get(sql, whose, DATA_KEY)
+            begin = pieces.get(sql, whose, BEGIN)
             if wrapped is None or begin is None:
-                raise not_kept(utterance)
-            access.append(sql, "open", utterance, (who, why, now))
-            kept = _Kept(begin, pieces.segments(sql, utterance), pieces.get(sql, utterance, WORDS))
+                raise not_kept(whose)
+            access.append(sql, "open", whose, (who, why, now))
+            kept = _Kept(begin, pieces.segments(sql, whose), pieces.get(sql, whose, WORDS))
         try:
             return self._opened(kept, self._key.unwrap(wrapped))
         except (EnvelopeError, InvalidTag, msgspec.MsgspecError) as error:
-            raise altered(utterance) from error
+            raise altered(whose) from error
 
     def _opened(self, kept: _Kept, data_key: bytes) -> Recording:
         begin = Begin.parse(kept.begin)
@@ -84,11 +85,11 @@ class Door:
         return Recording(begin.header, bytes(pcm), words.heard, words.intent, words.answer)
 
 
-def not_kept(utterance: str) -> NotKept:
+def not_kept(whose: Whose) -> NotKept:
     """What to raise for an utterance that is not there."""
-    return NotKept(f"utterance {utterance}: not kept; choose one that is listed")
+    return NotKept(f"utterance {whose}: not kept; choose one that is listed")
 
 
-def altered(utterance: str) -> StorageError:
+def altered(whose: Whose) -> StorageError:
     """What to raise when a kept message or its words do not open any more."""
-    return StorageError(f"utterance {utterance}: altered; restore the vault from a backup")
+    return StorageError(f"utterance {whose}: altered; restore the vault from a backup")

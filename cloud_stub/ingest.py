@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from cloud_stub.acks import Acks, Outgoing, Whose, gaps
+from cloud_stub.acks import Acks, Outgoing, gaps
 from cloud_stub.config import IngestSection
 from cloud_stub.end_record import CEILING_S, segments_promised
 from cloud_stub.errors import NotKept
@@ -18,6 +18,7 @@ from cloud_stub.pen import Pen, Waiting
 from cloud_stub.pieces import Put
 from cloud_stub.under_way import Arriving, UnderWay
 from cloud_stub.vault import Vault
+from cloud_stub.whose import Whose
 from device.envelope import Begin, EnvelopeError, Opener, topics
 from device.envelope.layout import JSON_MAX_BYTES, SIGNATURE_BYTES, segment_bytes
 
@@ -39,7 +40,7 @@ class Refused(Exception):  # noqa: N818 (it says what happened; never leaves thi
 class Ingest:
     """Takes every message of every device; not thread-safe.
 
-    completed: called with an utterance's id once it is durable, before its acknowledgement is handed out.
+    completed: called with whose utterance it is once it is durable, before its acknowledgement is handed out.
     `taken` and `refused` count messages by kind and by reason.
     """
 
@@ -48,7 +49,7 @@ class Ingest:
         vault: Vault,
         keys: Keys,
         settings: IngestSection,
-        completed: Callable[[str], None] = lambda _: None,
+        completed: Callable[[Whose], None] = lambda _: None,
     ) -> None:
         self.taken: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
@@ -94,21 +95,17 @@ class Ingest:
         """
         before = now - timedelta(seconds=self._settings.truncated_after_s)
         self.refused += Counter(begin_never_came=self._pen.expire(before))
-        for utterance in self._vault.unsaved_truncated(
-            now - timedelta(seconds=self._settings.unsaved_kept_s)
-        ):
-            self._vault.forget(utterance, "machine", "cut short, and not to be saved", now)
+        for whose in self._vault.unsaved_truncated(now - timedelta(seconds=self._settings.unsaved_kept_s)):
+            self._vault.forget(whose, "machine", "cut short, and not to be saved", now)
         questions: list[Outgoing] = []
         for held in self._vault.mark_truncated(before):
             with suppress(NotKept):  # forgotten by another thread since it was marked
-                questions.append(self._missing(Whose(held.device, held.utterance)))
+                questions.append(self._missing(held.whose))
         self._arriving.drop_others()
         return questions
 
     def _take_part(self, kind: str, whose: Whose, payload: bytes, now: datetime) -> list[Outgoing]:
-        device, state = self._vault.whose(whose.utterance) or (whose.device, "new")
-        if device != whose.device:
-            raise Refused("foreign_device")
+        state = self._vault.state(whose) or "new"
         if state == "forgotten":
             self.taken["after_forgotten"] += 1
             return self._after_forgotten(kind, whose)
@@ -124,27 +121,30 @@ class Ingest:
         return take(whose, payload, now)
 
     def _wait(self, message: Waiting, whose: Whose, now: datetime) -> list[Outgoing]:
-        if not self._pen.add(whose, message, now):
-            raise Refused("pen_full")
-        self.taken["waiting"] += 1
-        return [self._acks.missing(whose, [], begin=True)] if message.kind == "end" else []
+        """Keep it for its begin, and ask for that at the end: for both, if there was no room."""
+        kept = self._pen.add(whose, message, now)
+        if kept:
+            self.taken["waiting"] += 1
+        else:
+            self.refused["pen_full"] += 1
+        return [self._acks.missing(whose, [], begin=True, end=not kept)] if message.kind == "end" else []
 
     def _after_forgotten(self, kind: str, whose: Whose) -> list[Outgoing]:
         if kind == "end":
             return [self._acks.complete(whose)]
-        held = self._vault.find(whose.utterance) if kind == "begin" else None
+        held = self._vault.find(whose) if kind == "begin" else None
         return [self._acks.truncated(whose)] if held is not None and held.completed is None else []
 
     def _take_again(self, kind: str, whose: Whose, payload: bytes) -> list[Outgoing]:
         """More of what is complete: the same once more, or something false. Nothing is opened for it."""
-        begin, segments, end = self._vault.messages(whose.utterance)
+        begin, segments, end = self._vault.messages(whose)
         held = {"begin": [begin], "segment": segments.values(), "end": [end]}[kind]
         self._count(kind, "same" if payload in held else "other")
         return [self._acks.complete(whose)] if kind == "end" else []
 
     def _take_begin_again(self, whose: Whose, payload: bytes, *, cut_short: bool) -> list[Outgoing]:
         """A begin that is here already; so a device asks about an utterance whose end was never made."""
-        begin, segments, end = self._vault.messages(whose.utterance)
+        begin, segments, end = self._vault.messages(whose)
         self._count("begin", "same" if begin == payload else "other")
         if not cut_short:
             return []
@@ -162,7 +162,7 @@ class Ingest:
             raise Refused("too_many_arriving")
         data_key, opener = self._unwrap(begin, now)
         self._vault.put_begin(begin, payload, data_key, now)
-        self._arriving.add(whose.utterance, UnderWay(begin, opener, None))
+        self._arriving.add(whose, UnderWay(begin, opener, None))
         self._count("begin", "new")
         return [each for message in self._pen.release(whose) for each in self._replay(message, whose, now)]
 
@@ -185,39 +185,39 @@ class Ingest:
             return []
 
     def _take_segment(self, whose: Whose, payload: bytes, now: datetime) -> list[Outgoing]:
-        begin, opener, promised = self._arriving.of(whose.utterance)
+        begin, opener, promised = self._arriving.of(whose)
         try:
             index = opener.segment(payload).index
         except EnvelopeError as error:
             raise Refused("segment") from error
         if index * begin.header.segment_samples >= CEILING_S * begin.header.rate:
             raise Refused("too_long")
-        put = self._vault.put_segment(whose.utterance, index, payload, now)
+        put = self._vault.put_segment(whose, index, payload, now)
         self._count("segment", put)
         return self._settle(whose, now) if put == "new" and promised is not None else []
 
     def _take_end(self, whose: Whose, payload: bytes, now: datetime) -> list[Outgoing]:
-        under_way = self._arriving.of(whose.utterance)
+        under_way = self._arriving.of(whose)
         try:
             promised = segments_promised(under_way.begin, payload)
         except EnvelopeError as error:
             raise Refused("end") from error
-        self._count("end", self._vault.put_end(whose.utterance, payload, now))
-        self._arriving.add(whose.utterance, under_way._replace(promised=promised))
+        self._count("end", self._vault.put_end(whose, payload, now))
+        self._arriving.add(whose, under_way._replace(promised=promised))
         return self._settle(whose, now) or [self._missing(whose)]
 
     def _settle(self, whose: Whose, now: datetime) -> list[Outgoing]:
         """Complete the utterance if everything its end promises is here."""
-        begin, _, promised = self._arriving.of(whose.utterance)
-        _, segments, end = self._vault.messages(whose.utterance)
+        begin, _, promised = self._arriving.of(whose)
+        _, segments, end = self._vault.messages(whose)
         if end is None or promised is None or len(segments) < promised:
             return []
         try:
             begin.end(end, list(segments.values()))
         except EnvelopeError as error:
             raise Refused("end_mismatch") from error
-        self._vault.complete(whose.utterance, now)
-        self._completed(whose.utterance)
+        self._vault.complete(whose, now)
+        self._completed(whose)
         return [self._acks.complete(whose)]
 
     def _count(self, kind: str, put: Put) -> None:
@@ -226,7 +226,7 @@ class Ingest:
         self.taken[kind if put == "new" else "duplicate"] += 1
 
     def _missing(self, whose: Whose) -> Outgoing:
-        promised = self._arriving.of(whose.utterance).promised
-        segments = self._vault.messages(whose.utterance)[1]
+        promised = self._arriving.of(whose).promised
+        segments = self._vault.messages(whose)[1]
         count = max(segments, default=-1) + 1 if promised is None else promised
         return self._acks.missing(whose, gaps(segments, count), end=promised is None)

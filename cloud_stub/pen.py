@@ -1,11 +1,25 @@
-"""Where segments and ends wait for a begin that comes later. It never holds more than its bounds."""
+"""Where segments and ends wait for a begin that comes later. It never holds more than its bounds.
 
+What waits is not signed, and anybody may have sent it: so every device has a share of its own.
+"""
+
+from collections import Counter
 from datetime import datetime
 from typing import NamedTuple
 
-UTTERANCES = 64
+from cloud_stub.whose import Whose
+
 MESSAGES = 512
-BYTES = 32 * 2**20
+"""Of one utterance."""
+
+SHARE_BYTES = 4 * 2**20
+"""Of one device: four utterances as long as one may be."""
+
+BYTES = 64 * 2**20
+"""Of all."""
+
+OVERHEAD_BYTES = 256
+"""What a message costs beside its own bytes, so that empty ones fill a share too."""
 
 
 class Waiting(NamedTuple):
@@ -16,31 +30,33 @@ class Waiting(NamedTuple):
 
 
 class Pen:
-    """Messages by (device, utterance), in the order of their arrival; at most 64 x 512, and 32 MiB."""
+    """Messages by utterance, in the order of their arrival."""
 
     def __init__(self) -> None:
-        self._waiting: dict[tuple[str, str], list[Waiting]] = {}
-        self._since: dict[tuple[str, str], datetime] = {}
+        self._waiting: dict[Whose, list[Waiting]] = {}
+        self._since: dict[Whose, datetime] = {}
+        self._used: Counter[str] = Counter()
         self._bytes = 0
 
-    def add(self, whose: tuple[str, str], message: Waiting, now: datetime) -> bool:
+    def add(self, whose: Whose, message: Waiting, now: datetime) -> bool:
         """Take a message in; False when there is no room for it. An identical one is there only once."""
         held = self._waiting.get(whose, [])
         if message in held:
             return True
-        room = len(held) < MESSAGES and self._bytes + len(message.payload) <= BYTES
-        if not room or (not held and len(self._waiting) >= UTTERANCES):
+        cost = _cost(message)
+        room = self._used[whose.device] + cost <= SHARE_BYTES and self._bytes + cost <= BYTES
+        if not room or len(held) >= MESSAGES:
             return False
         self._waiting.setdefault(whose, []).append(message)
         self._since.setdefault(whose, now)
-        self._bytes += len(message.payload)
+        self._use(whose.device, cost)
         return True
 
-    def release(self, whose: tuple[str, str]) -> list[Waiting]:
+    def release(self, whose: Whose) -> list[Waiting]:
         """Let out everything that waits for this begin, ends last."""
         self._since.pop(whose, None)
         messages = self._waiting.pop(whose, [])
-        self._bytes -= sum(len(message.payload) for message in messages)
+        self._use(whose.device, -sum(map(_cost, messages)))
         return sorted(messages, key=lambda message: message.kind == "end")
 
     def expire(self, before: datetime) -> int:
@@ -50,3 +66,13 @@ class Pen:
 
     def __len__(self) -> int:
         return sum(map(len, self._waiting.values()))
+
+    def _use(self, device: str, cost: int) -> None:
+        self._bytes += cost
+        self._used[device] += cost
+        if not self._used[device]:
+            del self._used[device]
+
+
+def _cost(message: Waiting) -> int:
+    return len(message.payload) + OVERHEAD_BYTES

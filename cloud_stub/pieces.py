@@ -8,52 +8,56 @@ pages, which never move and are zeroed when freed. So every piece begins with pa
 import sqlite3
 from typing import Literal
 
+from cloud_stub.whose import Whose
+
 BEGIN, END, DATA_KEY, WORDS = -1, -2, -3, -4
 """Names of pieces; a segment's name is its index."""
 
-VERSION = 1
+VERSION = 2
 SCHEMA = """
 CREATE TABLE utterance (
-    id TEXT PRIMARY KEY, device TEXT NOT NULL, state TEXT NOT NULL, begun REAL NOT NULL, news REAL NOT NULL,
-    completed REAL, answered INTEGER NOT NULL DEFAULT 0, save INTEGER NOT NULL
+    id TEXT, device TEXT, state TEXT NOT NULL, begun REAL NOT NULL, news REAL NOT NULL, completed REAL,
+    answered INTEGER NOT NULL DEFAULT 0, ledger_index INTEGER NOT NULL, save INTEGER NOT NULL,
+    PRIMARY KEY (device, id)
 ) WITHOUT ROWID;
 CREATE INDEX by_device ON utterance (device, begun);
 CREATE TABLE piece (
-    utterance TEXT, name INTEGER, padding BLOB NOT NULL DEFAULT (zeroblob(1024)), content BLOB NOT NULL,
-    PRIMARY KEY (utterance, name)
+    device TEXT, utterance TEXT, name INTEGER, padding BLOB NOT NULL DEFAULT (zeroblob(1024)),
+    content BLOB NOT NULL, PRIMARY KEY (device, utterance, name)
 ) WITHOUT ROWID;
 """
 
 Put = Literal["new", "same", "other"]
 
 
-def get(sql: sqlite3.Connection, utterance: str, name: int) -> bytes | None:
+def get(sql: sqlite3.Connection, whose: Whose, name: int) -> bytes | None:
     """The piece, or None."""
-    query = "SELECT content FROM piece WHERE utterance = ? AND name = ?"
-    row = sql.execute(query, (utterance, name)).fetchone()
+    query = "SELECT content FROM piece WHERE device = ? AND utterance = ? AND name = ?"
+    row = sql.execute(query, (*whose, name)).fetchone()
     return row[0] if row else None
 
 
-def put(sql: sqlite3.Connection, utterance: str, name: int, content: bytes) -> Put:
+def put(sql: sqlite3.Connection, whose: Whose, name: int, content: bytes) -> Put:
     """Keep a piece unless there is one of that name; say whether that one is the same."""
-    held = get(sql, utterance, name)
+    held = get(sql, whose, name)
     if held is not None:
         return "same" if held == content else "other"
-    replace(sql, utterance, name, content)
+    replace(sql, whose, name, content)
     return "new"
 
 
-def replace(sql: sqlite3.Connection, utterance: str, name: int, content: bytes) -> None:
+def replace(sql: sqlite3.Connection, whose: Whose, name: int, content: bytes) -> None:
     """Keep a piece instead of the one of that name."""
-    sql.execute("REPLACE INTO piece (utterance, name, content) VALUES (?, ?, ?)", (utterance, name, content))
+    keep = "REPLACE INTO piece (device, utterance, name, content) VALUES (?, ?, ?, ?)"
+    sql.execute(keep, (*whose, name, content))
 
 
-def segments(sql: sqlite3.Connection, utterance: str) -> dict[int, bytes]:
+def segments(sql: sqlite3.Connection, whose: Whose) -> dict[int, bytes]:
     """The segment messages of an utterance by index, in order."""
-    query = "SELECT name, content FROM piece WHERE utterance = ? AND name >= 0 ORDER BY name"
-    return dict(sql.execute(query, (utterance,)).fetchall())
+    query = "SELECT name, content FROM piece WHERE device = ? AND utterance = ? AND name >= 0 ORDER BY name"
+    return dict(sql.execute(query, whose).fetchall())
 
 
-def drop(sql: sqlite3.Connection, utterance: str) -> None:
+def drop(sql: sqlite3.Connection, whose: Whose) -> None:
     """Delete every piece of an utterance, the key first of all."""
-    sql.execute("DELETE FROM piece WHERE utterance = ?", (utterance,))
+    sql.execute("DELETE FROM piece WHERE device = ? AND utterance = ?", whose)

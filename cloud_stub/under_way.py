@@ -5,6 +5,7 @@ from typing import NamedTuple
 from cloud_stub.door import altered
 from cloud_stub.end_record import segments_promised
 from cloud_stub.vault import Vault
+from cloud_stub.whose import Whose
 from device.envelope import Begin, EnvelopeError, Opener
 
 
@@ -21,27 +22,26 @@ class Arriving:
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
-        self._under_way: dict[str, UnderWay] = {}
+        self._under_way: dict[Whose, UnderWay] = {}
 
-    def add(self, utterance: str, under_way: UnderWay) -> None:
+    def add(self, whose: Whose, under_way: UnderWay) -> None:
         """Keep one, or keep it instead of what was known before."""
-        self._under_way[utterance] = under_way
+        self._under_way[whose] = under_way
 
-    def of(self, utterance: str) -> UnderWay:
+    def of(self, whose: Whose) -> UnderWay:
         """The one of this utterance. Raises NotKept, StorageError: as `Vault.opener` does."""
-        if utterance not in self._under_way:
-            begin, opener = self._vault.opener(utterance)
-            end = self._vault.messages(utterance)[2]
+        if whose not in self._under_way:
+            begin, opener = self._vault.opener(whose)
+            end = self._vault.messages(whose)[2]
             try:
                 promised = segments_promised(begin, end) if end else None
             except EnvelopeError as error:
-                raise altered(utterance) from error
-            self.add(utterance, UnderWay(begin, opener, promised))
-        return self._under_way[utterance]
+                raise altered(whose) from error
+            self.add(whose, UnderWay(begin, opener, promised))
+        return self._under_way[whose]
 
     def drop_others(self) -> None:
         """Forget whatever is not arriving any more, its key with it."""
-        for utterance in list(self._under_way):
-            held = self._vault.whose(utterance)
-            if held is None or held[1] != "arriving":
-                del self._under_way[utterance]
+        for whose in list(self._under_way):
+            if self._vault.state(whose) != "arriving":
+                del self._under_way[whose]

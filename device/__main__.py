@@ -1,6 +1,4 @@
-"""overheard-device: the firmware's command line. It catches the errors of the trees below it, says one
-line, and exits.
-"""
+"""Run the firmware of the speaker."""
 
 import signal
 import sys
@@ -11,13 +9,17 @@ import typer
 
 from device.assemble import assemble
 from device.config import Config, load
+from device.diary import Diary
 from device.envelope import EnvelopeError
 from device.errors import ConfigError, DeviceError
 from device.ledger import LedgerError
 from hardware import open_board
-from hardware.board import Board
+from hardware.board import RATE_HZ, Board
 from hardware.errors import HardwareError
 from hardware.world import Speed
+
+_AFTER_SAMPLES = 8 * RATE_HZ
+"""So long is a room quiet before it ends: time to finish an utterance, and to be answered."""
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 
@@ -33,15 +35,22 @@ def run(
 ) -> None:
     """Listen, until told to stop (Ctrl-C, SIGTERM)."""
     settings = load(config)
-    speaker = assemble(settings, open_configured_board(settings))
+    speaker = assemble(settings, open_configured_board(settings), Diary(_say))
 
     def stop(_signal: int, _frame: object) -> None:
         speaker.stopping = True
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    print(f"starting as {speaker.parts.device}", flush=True)  # noqa: T201  whoever started us waits for it
+    _say(f"starting as {speaker.parts.device}, calling {settings.uplink.host}:{settings.uplink.port}")
     speaker.run()
+    waiting = speaker.parts.delivery.unacknowledged
+    if waiting:
+        _say(f"{waiting} utterances wait in the outbox, sealed, for the next start")
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201
 
 
 def open_configured_board(config: Config) -> Board:
@@ -60,7 +69,7 @@ def open_configured_board(config: Config) -> Board:
     board = SimBoard(
         pace=_pace(config.board.pace),
         echo_db=config.board.echo_db,
-        length_samples=length if config.board.room_ends else None,
+        length_samples=length + _AFTER_SAMPLES if config.board.room_ends else None,
     )
     at = 0
     for path in config.board.room:

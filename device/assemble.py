@@ -34,6 +34,8 @@ def assemble(
     tell: Witness | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     random_bytes: Callable[[int], bytes] = os.urandom,
+    *,
+    scores: bool = False,
 ) -> Speaker:
     """Make the firmware that `config` describes, on `board`. Nothing listens or connects before
     `Speaker.run`.
@@ -82,7 +84,7 @@ def assemble(
         turn=Turn(recorder, trust, Surroundings(outbox, voice, now_tell), now, config.audio.wake_earcon),
         answer_samples=round(config.cloud.answer_s * RATE_HZ),
     )
-    speaker = Speaker(parts, now_tell, tell)
+    speaker = Speaker(parts, now_tell, scores=scores)
     return speaker
 
 

@@ -14,7 +14,7 @@ from device.orders import Answer, Command, Order
 from device.parts import Parts
 from device.session import CAPTURING, END_REASONS, TRIGGERS, Action, Event, Phase
 from device.wakeword import Wake
-from device.witness import Tell, Witness
+from device.witness import Tell
 from hardware.board import FRAME_SAMPLES, RATE_HZ, Frame
 from hardware.errors import EndOfInput
 
@@ -28,13 +28,13 @@ _PULSE_SAMPLES = RATE_HZ // 10
 class Speaker:
     """The firmware. `run` is the loop; `hear` is what one frame does; `happen` takes a step of the table."""
 
-    def __init__(self, parts: Parts, tell: Tell, witness: Witness | None) -> None:
+    def __init__(self, parts: Parts, tell: Tell, *, scores: bool) -> None:
         self.parts = parts
         self.phase = Phase.IDLE
         self.sample = 0
         self.stopping = False
         self._tell = tell
-        self._watched = witness is not None
+        self._watched = scores
         self._frames = 0
         self._turn = parts.turn
         self._turn_hear = parts.turn.hear
@@ -173,6 +173,7 @@ class Speaker:
         if wake.word == self.parts.stop_word:
             self.happen(Event.STOP_WORD)
         elif self.phase not in CAPTURING:
+            self._tell_scores(every=1)
             trigger = Trigger("wake_word", wake.word, round(wake.score, 4), wake.model_sha256)
             self._trigger(Event.WAKE_WORD, trigger)
             self.happen(Event.VERIFIED)  # one ear so far: what it heard stands
@@ -238,9 +239,9 @@ class Speaker:
     def _show(self) -> None:
         self.parts.board.panel.show(self.parts.cue(self.phase, self.sample), self.sample)
 
-    def _tell_scores(self) -> None:
+    def _tell_scores(self, every: int = _SCORE_EVERY) -> None:
         self._frames += 1
-        if self._frames % _SCORE_EVERY == 0:
+        if self._watched and self._frames % every == 0:
             detector = self.parts.detector
             for word, score in detector.score.items():
                 self._tell("score", word=word, score=score, threshold=detector.threshold[word])

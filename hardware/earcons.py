@@ -49,4 +49,5 @@ def _tone(tone: Tone) -> npt.NDArray[np.float64]:
     fade = FADE_MS * RATE_HZ // 1000
     to_the_edge = np.minimum(position, position[::-1])
     envelope = 0.5 - 0.5 * np.cos(np.pi * np.minimum(to_the_edge / fade, 1))
-    return envelope * np.sin(2 * np.pi * tone.hz * position / RATE_HZ)
+    sine: npt.NDArray[np.float64] = envelope * np.sin(2 * np.pi * tone.hz * position / RATE_HZ)
+    return sine

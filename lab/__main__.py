@@ -1,6 +1,4 @@
-"""overheard-lab: the laboratory's command line. It catches the errors of every tree below it, says one
-line, and exits.
-"""
+"""Play scenarios to a speaker, hear recordings as it would, open what was sent."""
 
 import sys
 from pathlib import Path
@@ -71,6 +69,14 @@ def open_run(
     print(f"{out}: {len(utterances)} utterances, {seconds:.2f} s")
 
 
+@app.command()
+def key(out: Annotated[Path, typer.Option(help="Where the private key goes, mode 0600.")]) -> None:
+    """Make an owner's reader key: print its public half, for `privacy.owner_reader`."""
+    from lab import opening
+
+    print(opening.make_key(out).encode())
+
+
 def main() -> None:
     """Run the command line and exit: 0 done, 1 an expectation fails, 2 usage, 3 config or model, 5 key, 6
     storage.
@@ -82,6 +88,10 @@ def main() -> None:
     ) as error:  # fmt: skip
         Console(stderr=True).print(f"overheard-lab: {error}", markup=False, highlight=False, soft_wrap=True)
         sys.exit(getattr(error, "exit_code", 1))
+    except OSError as error:
+        what = f"{error.filename or 'disk'}: {error.strerror or error}; name a folder that can be written"
+        Console(stderr=True).print(f"overheard-lab: {what}", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(6)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import soundfile
 
-from device.envelope import EnvelopeError, ReaderKey, Utterance, open_utterance, topics
+from device.envelope import EnvelopeError, ReaderKey, ReaderPublic, Utterance, open_utterance, topics
+from device.keys import write_private
 from hardware.board import RATE_HZ
 from lab import tap
 from lab.errors import RunError
@@ -77,6 +78,22 @@ def read_key(path: Path) -> ReaderKey:
         return ReaderKey.from_bytes(path.read_bytes())
     except OSError as error:
         raise RunError(f"{path}: {error.strerror}; name the file of a reader's key") from error
+
+
+def make_key(path: Path) -> ReaderPublic:
+    """Make a reader's key, keep its private half in a file of mode 0600, return its public half.
+
+    Raises:
+        RunError: there is a file of that name already, or it cannot be written.
+    """
+    if path.exists():
+        raise RunError(f"{path}: is there already; name a new file, or keep the key you have")
+    made = ReaderKey.generate("mlkem768-x25519")
+    try:
+        write_private(path, made.to_bytes())
+    except OSError as error:
+        raise RunError(f"{path}: {error.strerror}; name a file that can be written") from error
+    return made.public
 
 
 def write_wav(utterances: list[Utterance], path: Path) -> float:

@@ -14,6 +14,7 @@ import msgspec
 
 from hardware.board import RATE_HZ
 from hardware.errors import SoundError
+from hardware.lights import CUES
 from hardware.sound import FileSound
 from lab.errors import ScenarioError
 
@@ -58,6 +59,12 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         return verbs[0] if len(verbs) == 1 else ""
 
 
+Trigger = Literal["", "wake_word", "button_tap", "button_hold"]
+EndReason = Literal[
+    "", "silence", "no_speech", "max_duration", "released", "cancelled", "muted", "mic_lost", "error"
+]
+
+
 class Light(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the light must show at a moment, or all the time between two; `not_shows` must not be seen."""
 
@@ -79,8 +86,8 @@ class Expect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     utterances: int | None = None
     complete: int | None = None
-    trigger: tuple[str, ...] | None = None
-    end_reason: tuple[str, ...] | None = None
+    trigger: tuple[Trigger, ...] | None = None
+    end_reason: tuple[EndReason, ...] | None = None
     heard: tuple[str, ...] | None = None
     answer: tuple[str, ...] | None = None
     nothing_sent_between: tuple[Moments, ...] = ()
@@ -130,15 +137,21 @@ def read(path: Path) -> Scenario:
         scenario = msgspec.convert(settings, Scenario, dec_hook=lambda kind, value: kind(value))
     except msgspec.ValidationError as error:
         raise ScenarioError(f"{path}: {error}; see docs/scenarios.md for what is known") from error
+    _check(path, scenario)
+    return scenario
+
+
+def _check(path: Path, scenario: Scenario) -> None:
     for number, step in enumerate(scenario.timeline, 1):
         if not step.verb:
-            raise ScenarioError(
-                f"{path}: step {number} of the timeline: not exactly one of {', '.join(VERBS)}"
-            )
+            verbs = ", ".join(VERBS)
+            raise ScenarioError(f"{path}: step {number} of the timeline: not exactly one of {verbs}")
     for light in scenario.expect.lights:
+        cue = light.shows or light.not_shows
         if not light.whole:
             raise ScenarioError(f"{path}: a light needs `shows` or `not_shows`, and `at_s` or `between`")
-    return scenario
+        if cue not in CUES:
+            raise ScenarioError(f"{path}: light {cue!r}: no such cue; one of {', '.join(CUES)}")
 
 
 def place(scenario: Scenario) -> tuple[list[Moment], int]:

@@ -21,6 +21,7 @@ from cloud_stub.acks import Outgoing
 from cloud_stub.broker import Broker, open_broker
 from cloud_stub.cloud import Cloud
 from cloud_stub.door import Words
+from cloud_stub.whose import Whose
 from device import config as device_config
 from device.assemble import assemble
 from device.envelope import ReaderKey, downlink, topics
@@ -139,9 +140,9 @@ class _Home:
         """Write down what came through the broker."""
         self._tap.write(topic, payload)
 
-    def heard(self, utterance: str, words: Words) -> None:
+    def heard(self, whose: Whose, words: Words) -> None:
         """Tell the timeline what the cloud made of an utterance."""
-        self._timeline("heard", self._board.now, id=utterance, text=words.heard, intent=words.intent)
+        self._timeline("heard", self._board.now, id=whose.utterance, text=words.heard, intent=words.intent)
 
     def _open_speaker(self) -> Speaker:
         note = self._cloud.keys.note(datetime.now(UTC))
@@ -158,7 +159,7 @@ class _Home:
             },
         }
         path = write_settings(self._directory / "device.toml", settings, self._scenario.speaker)
-        return assemble(device_config.load(path), self._board, self._timeline)
+        return assemble(device_config.load(path), self._board, self._timeline, scores=True)
 
     # -- the timeline's verbs ---------------------------------------------------------------------
 

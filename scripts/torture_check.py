@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cloud_stub.errors import CloudError
-from cloud_stub.vault import Held, Vault
+from cloud_stub.held import Held
+from cloud_stub.vault import Vault
 from device.envelope import Begin, EnvelopeError, topics
 from device.errors import DeviceError
 from device.keys import load_or_make
@@ -102,7 +103,7 @@ class _Check:
         self._vault = vault
         self._seen = seen
         self._heads = _heads(book.device, book.rows)
-        self._held = {held.utterance: held for held in vault.utterances()}
+        self._held = {held.whose.utterance: held for held in vault.utterances()}
         self._stories: dict[str, list[Row]] = {}
         for row in book.rows:
             if row.utterance is not None:
@@ -141,14 +142,14 @@ class _Check:
 
     def _wrong_in_vault(self, held: Held, story: list[Row]) -> Iterator[str]:
         """Open what is kept and hold it against the rows of its messages."""
-        begin, segments, end = self._vault.messages(held.utterance)
+        begin, segments, end = self._vault.messages(held.whose)
         hashes = {row.sha256 for row in story}
         for message in (begin, *segments.values(), *([end] if end else [])):
             if sha256(message).hexdigest() not in hashes:
                 yield "a message in the vault has no row"
         told = {row.segment: row.samples or 0 for row in story if row.kind == "segment"}
         try:
-            heard = len(self._vault.open(held.utterance, "torture", "check", datetime.now(UTC)).pcm) // 2
+            heard = len(self._vault.open(held.whose, "torture", "check", datetime.now(UTC)).pcm) // 2
             if held.state == "complete":
                 yield from self._wrong_head(
                     Begin.parse(begin).end(end or b"", list(segments.values())).checkpoint

@@ -126,7 +126,7 @@ def _one_more_left(remains: Remains) -> None:
 
 _NEW = "f" * 32
 _KEPT = "(SELECT min(id) FROM utterance WHERE state = 'complete')"
-_COLUMNS = "device, state, begun, news, completed, answered, save"
+_COLUMNS = "device, state, begun, news, completed, answered, ledger_index, save"
 _FIRST = "(SELECT min(idx) FROM ledger WHERE json_extract(CAST(row AS TEXT), '$.kind') = '{}')"
 
 SABOTAGES = {
@@ -145,7 +145,8 @@ SABOTAGES = {
     ),
     "kept twice": (
         _in_the_vault(
-            f"INSERT INTO piece SELECT '{_NEW}', name, padding, content FROM piece WHERE utterance = {_KEPT}",
+            f"INSERT INTO piece SELECT device, '{_NEW}', name, padding, content FROM piece"
+            f" WHERE utterance = {_KEPT}",
             f"INSERT INTO utterance SELECT '{_NEW}', {_COLUMNS} FROM utterance WHERE id = {_KEPT}",
         ),
         "kept 2 times",

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from cloud_stub.config import Config, load
 from cloud_stub.ingest import Ingest
 from cloud_stub.keys import Keys
 from cloud_stub.vault import Vault
+from cloud_stub.whose import Whose
 from device.envelope import (
     Consent,
     Header,
@@ -43,6 +45,10 @@ class Spoken(NamedTuple):
     end: bytes
 
     @property
+    def whose(self) -> Whose:
+        return Whose(self.device, self.utterance)
+
+    @property
     def messages(self) -> list[tuple[str, bytes]]:
         parts = [("begin", self.begin), *(("segment", each) for each in self.segments), ("end", self.end)]
         return [(self.topic(part), message) for part, message in parts]
@@ -55,6 +61,7 @@ class Voice:
     """A device's keys, and utterances sealed with them."""
 
     def __init__(self) -> None:
+        self._rows = count(10**6)  # so that every header is equally long
         self.signing = Ed25519PrivateKey.generate()
         self.reply = ReaderKey.generate("x25519")
         self.public = self.signing.public_key().public_bytes_raw()
@@ -71,7 +78,7 @@ class Voice:
             first_sample=0,
             utc="2026-11-23T08:00:00Z",
             consent=Consent(save, False),
-            ledger_index=0,
+            ledger_index=next(self._rows),
             readers=(NamedReader(reader.id, reader.suite, "cloud"),),
             signer=to_base64(self.public),
             reply=self.reply.public.encode(),
@@ -93,7 +100,7 @@ class Other:
         self.config = settings(directory)
         self.keys = Keys(self.config.storage.keys, self.config.keys)
         self.vault = Vault(self.config.storage.vault)
-        self.completed: list[str] = []
+        self.completed: list[Whose] = []
         self.ingest = Ingest(self.vault, self.keys, self.config.ingest, self.completed.append)
         self.reader = self.keys.epoch(NOW).key.public
 

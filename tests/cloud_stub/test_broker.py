@@ -2,7 +2,11 @@
 
 import os
 import queue
+import select
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import paho.mqtt.client as paho
 import pytest
@@ -120,6 +124,73 @@ def test_a_broker_that_dies_at_start_says_why_in_one_line(tmp_path):
 @needs_mosquitto
 def test_auto_is_mosquitto_where_it_is_installed(tmp_path):
     assert open_broker("auto", 0, tmp_path).kind == "mosquitto"
+
+
+START_AND_SAY = """
+import sys
+from pathlib import Path
+from cloud_stub.broker import open_broker
+broker = open_broker("mosquitto", int(sys.argv[1]), Path(sys.argv[2]))
+broker.start()
+print(broker._child.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+@needs_mosquitto
+def test_mosquitto_ends_with_its_parent_when_that_is_killed_and_its_port_is_free(tmp_path):
+    port = free_port()
+    with subprocess.Popen(
+        [sys.executable, "-c", START_AND_SAY, str(port), str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as parent:
+        child = os.pidfd_open(int(parent.stdout.readline()))
+        assert accepts(port)
+        parent.kill()
+    ended, _, _ = select.select([child], [], [], 20)
+    os.close(child)
+    assert ended
+    with open_broker("mosquitto", port, tmp_path):
+        pass
+
+
+@needs_mosquitto
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_whoever_watches_for_the_parent_ends_with_the_broker_and_kills_nobody(end, tmp_path):
+    broker = open_broker("mosquitto", 0, tmp_path)
+    broker.start()
+    child = broker._child.pid
+    watcher = os.pidfd_open(int(Path(f"/proc/{child}/task/{child}/children").read_text().split()[0]))
+    getattr(broker, end)()
+    ended, _, _ = select.select([watcher], [], [], 20)
+    os.close(watcher)
+    assert ended
+
+
+@needs_mosquitto
+def test_who_is_told_to_end_while_the_broker_starts_ends_cleanly_and_leaves_none(tmp_path):
+    program = tmp_path / "mosquitto"
+    program.write_text(f'#!/bin/sh\nkill -TERM $PPID\nexec {find_mosquitto()} "$@"\n')
+    program.chmod(0o755)
+    port = free_port()
+    (tmp_path / "my.toml").write_text(f'[broker]\nport = {port}\nkind = "mosquitto"\n')
+    ended = subprocess.run(
+        [sys.executable, "-m", "cloud_stub", "run", "--config", str(tmp_path / "my.toml")],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PATH": f"{tmp_path}:{os.environ['PATH']}",
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert not accepts(port)
 
 
 @needs_mosquitto

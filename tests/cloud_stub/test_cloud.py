@@ -157,9 +157,9 @@ def test_delete_what_i_said_forgets_the_utterance_before_and_itself_but_nobody_e
         mind.intent = "delete_last" if spoken is say[-1] else "none"
         for topic, payload in spoken.messages:
             cloud.ingest.take(topic, payload, datetime.now(UTC))
-        cloud.answer(spoken.utterance)
-    states = {held.utterance: held.state for held in cloud.vault.utterances()}
-    assert [states[each.utterance] for each in say] == ["complete", "complete", "forgotten", "forgotten"]
+        cloud.answer(spoken.whose)
+    states = {held.whose: held.state for held in cloud.vault.utterances()}
+    assert [states[each.whose] for each in say] == ["complete", "complete", "forgotten", "forgotten"]
     cloud.stop()
 
 

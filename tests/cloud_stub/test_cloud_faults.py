@@ -11,7 +11,7 @@ from cloud_stub.__main__ import main
 from cloud_stub.cloud import Cloud
 from cloud_stub.config import load
 from cloud_stub.errors import ConfigError
-from device.envelope import ReaderPublic, device_id
+from device.envelope import Begin, ReaderPublic, device_id
 
 NOBODY = ("127.0.0.1", 1)
 
@@ -51,7 +51,7 @@ def test_a_device_whose_answers_nobody_can_seal_costs_nobody_else_theirs(config,
     for speaker in (hostile, voice):
         spoken = speaker.say(other.reader)
         given(cloud, spoken, now)
-        cloud.answer(spoken.utterance)
+        cloud.answer(spoken.whose)
     assert mind.asked == 2
     assert [held.answered for held in cloud.vault.utterances()] == [True, True]
     cloud.stop()
@@ -83,8 +83,22 @@ def test_what_asked_to_be_deleted_is_gone_before_anybody_is_told_so(config, voic
         mind.intent = intent
         spoken = voice.say(other.reader)
         given(cloud, spoken, at)
-        cloud.answer(spoken.utterance)
+        cloud.answer(spoken.whose)
     assert told == [["complete"], ["forgotten", "forgotten"]]
+    cloud.stop()
+
+
+def test_what_was_said_before_goes_by_the_order_of_speaking_whatever_the_clock_says(
+    config, voice, other, now
+):
+    cloud = Cloud(config, NOBODY, Told("delete_last"), clock=lambda: now)
+    first, before, asks, late = (voice.say(other.reader) for _ in range(4))
+    for spoken, hours in ((first, 6), (late, 5), (before, 9), (asks, 7)):  # the clock was set back and forth
+        given(cloud, spoken, now + timedelta(hours=hours))
+    cloud.answer(asks.whose)
+    states = [cloud.vault.find(spoken.whose).state for spoken in (first, before, asks, late)]
+    assert states == ["complete", "forgotten", "forgotten", "complete"]
+    assert cloud.vault.find(before.whose).ledger_index == Begin.parse(before.begin).header.ledger_index
     cloud.stop()
 
 

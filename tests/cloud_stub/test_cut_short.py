@@ -34,7 +34,7 @@ def test_of_what_was_cut_short_its_device_hears_so_whenever_it_asks(other, spoke
     begin, segments = cut_short(other, spoken, now, 0, 1, 2)
     for _ in range(2):
         assert said(other, other.take([segments[2], begin])) == [("truncated", [], True)]
-    assert other.vault.find(spoken.utterance).state == "truncated"
+    assert other.vault.find(spoken.whose).state == "truncated"
 
 
 def test_a_gap_in_what_was_cut_short_is_asked_for_before_it_is_given_up(other, spoken, now):
@@ -64,11 +64,11 @@ def test_what_was_cut_short_and_shredded_meanwhile_may_be_forgotten_by_its_devic
     unsaved = voice.say(other.reader, 6, save=False)
     begin, segments = cut_short(other, unsaved, now, 0)
     other.ingest.expire(now + timedelta(hours=2))
-    assert other.vault.find(unsaved.utterance).state == "forgotten"
+    assert other.vault.find(unsaved.whose).state == "forgotten"
     assert said(other, other.take([segments[0], begin])) == [("truncated", [], True)]
 
 
 def test_of_what_was_complete_and_then_forgotten_the_begin_is_not_answered(other, spoken, now):
     other.take(spoken.messages)
-    other.vault.forget(spoken.utterance, "owner", "test", now)
+    other.vault.forget(spoken.whose, "owner", "test", now)
     assert other.take(spoken.messages[:2]) == []

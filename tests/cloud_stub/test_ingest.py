@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 
 from cloud_stub.ingest import Ingest
-from cloud_stub.pen import BYTES, MESSAGES, UTTERANCES, Pen, Waiting
 from device.envelope import Begin, Sealer, downlink, topics
 
 
@@ -28,8 +27,8 @@ def test_an_utterance_in_order_is_acknowledged_once_and_is_what_was_said(other, 
         "begin": False,
         "end": False,
     }
-    assert other.completed == [spoken.utterance]
-    assert other.vault.open(spoken.utterance, "test", "compare", now).pcm == spoken.pcm
+    assert other.completed == [spoken.whose]
+    assert other.vault.open(spoken.whose, "test", "compare", now).pcm == spoken.pcm
     assert not other.ingest.refused
 
 
@@ -39,14 +38,14 @@ def test_the_begin_may_come_last(other, voice):
     waiting = other.take(rest[::-1])
     assert [(ack["state"], ack["begin"]) for ack in acks(other, waiting)] == [("missing", True)]
     assert [ack["state"] for ack in acks(other, other.take([begin]))] == ["complete"]
-    assert other.completed == [spoken.utterance]
+    assert other.completed == [spoken.whose]
 
 
 def test_a_repeated_end_of_a_complete_utterance_is_acknowledged_again(other, voice):
     spoken = voice.say(other.reader)
     other.take(spoken.messages)
     assert [ack["state"] for ack in acks(other, other.take(spoken.messages))] == ["complete"]
-    assert other.completed == [spoken.utterance]
+    assert other.completed == [spoken.whose]
     assert other.ingest.taken["duplicate"] == len(spoken.messages)
 
 
@@ -58,7 +57,7 @@ def test_gaps_are_named_in_ranges_and_the_last_of_them_completes(other, voice):
     assert (ack["state"], ack["missing"], ack["end"]) == ("missing", [[1, 3], [5, 7]], False)
     outgoing = other.take(segments)
     assert [ack["state"] for ack in acks(other, outgoing)] == ["complete"]
-    assert other.completed == [spoken.utterance]
+    assert other.completed == [spoken.whose]
 
 
 def test_another_content_of_the_same_index_is_counted_and_never_overwrites(other, voice, now):
@@ -71,7 +70,7 @@ def test_another_content_of_the_same_index_is_counted_and_never_overwrites(other
     assert other.ingest.refused == {"altered": 1}
     assert other.ingest.security_events == 1
     other.take(spoken.messages)
-    assert other.vault.open(spoken.utterance, "test", "compare", now).pcm == spoken.pcm
+    assert other.vault.open(spoken.whose, "test", "compare", now).pcm == spoken.pcm
 
 
 def test_a_segment_that_does_not_open_is_not_stored(other, voice):
@@ -81,7 +80,7 @@ def test_a_segment_that_does_not_open_is_not_stored(other, voice):
     broken[100] ^= 1
     other.take([(spoken.topic("segment"), bytes(broken))])
     assert other.ingest.refused == {"segment": 1}
-    assert other.vault.messages(spoken.utterance)[1] == {}
+    assert other.vault.messages(spoken.whose)[1] == {}
 
 
 def test_a_foreign_device_under_a_victims_topic_is_refused(other, voice, stranger):
@@ -92,13 +91,41 @@ def test_a_foreign_device_under_a_victims_topic_is_refused(other, voice, strange
     assert other.vault.utterances() == []
 
 
-def test_a_foreign_device_cannot_take_over_a_victims_utterance(other, voice, stranger):
+def test_who_saw_an_id_and_is_quicker_takes_nothing_from_whose_it_is(other, voice, stranger, now):
     spoken = voice.say(other.reader)
-    other.take(spoken.messages[:2])
     theirs = stranger.say(other.reader, utterance=spoken.utterance)
-    other.take(theirs.messages)
-    assert other.ingest.refused == {"foreign_device": len(theirs.messages)}
-    assert [ack["state"] for ack in acks(other, other.take(spoken.messages))] == ["complete"]
+    mixed = [each for pair in zip(theirs.messages, spoken.messages, strict=True) for each in pair]
+    outgoing = other.take(mixed)
+    assert [(ack["device"], ack["state"]) for ack in acks(other, outgoing)] == [
+        (stranger.device, "complete"),
+        (voice.device, "complete"),
+    ]
+    assert not other.ingest.refused
+    assert other.completed == [theirs.whose, spoken.whose]
+    for each in (theirs, spoken):
+        assert other.vault.open(each.whose, "test", "compare", now).pcm == each.pcm
+    other.vault.forget(theirs.whose, "owner", "test", now)
+    assert {held.whose: held.state for held in other.vault.utterances()} == {
+        theirs.whose: "forgotten",
+        spoken.whose: "complete",
+    }
+    assert other.vault.open(spoken.whose, "test", "compare", now).pcm == spoken.pcm
+
+
+@pytest.mark.parametrize("victims_first", [True, False])
+def test_the_parts_of_two_devices_with_one_id_wait_and_are_asked_for_apart(
+    other, voice, stranger, victims_first
+):
+    spoken = voice.say(other.reader)
+    theirs = stranger.say(other.reader, utterance=spoken.utterance)
+    first, second = (spoken, theirs) if victims_first else (theirs, spoken)
+    asked = acks(other, other.take([*first.messages[1:], *second.messages[:2], second.messages[-1]]))
+    assert [(ack["device"], ack["begin"], ack["missing"]) for ack in asked] == [
+        (first.device, True, []),
+        (second.device, False, [[1, 2]]),
+    ]
+    other.take([*first.messages[:1], *second.messages[2:]])
+    assert other.completed == [first.whose, second.whose]
 
 
 def test_an_utterance_sealed_for_nobody_here_is_refused(other, voice, stranger):
@@ -114,10 +141,10 @@ def test_without_news_it_is_truncated_visibly_and_may_still_complete(other, voic
     assert other.ingest.expire(now + timedelta(seconds=59)) == []
     [ack] = acks(other, other.ingest.expire(now + timedelta(seconds=61)))
     assert (ack["missing"], ack["end"], ack["begin"]) == ([[1, 2]], True, False)
-    assert other.vault.find(spoken.utterance).state == "truncated"
+    assert other.vault.find(spoken.whose).state == "truncated"
     assert other.ingest.expire(now + timedelta(seconds=62)) == []
     other.take([*segments, end], now + timedelta(hours=3))
-    assert other.vault.find(spoken.utterance).state == "complete"
+    assert other.vault.find(spoken.whose).state == "complete"
 
 
 def test_what_is_cut_short_and_not_to_be_saved_is_shredded_after_an_hour(other, voice, now):
@@ -131,10 +158,10 @@ def test_what_is_cut_short_and_not_to_be_saved_is_shredded_after_an_hour(other, 
 def test_a_forgotten_utterance_stays_forgotten_and_its_device_may_forget_it_too(other, voice, now):
     spoken = voice.say(other.reader)
     other.take(spoken.messages)
-    other.vault.forget(spoken.utterance, "owner", "test", now)
+    other.vault.forget(spoken.whose, "owner", "test", now)
     assert [ack["state"] for ack in acks(other, other.take(spoken.messages))] == ["complete"]
-    assert other.vault.find(spoken.utterance).state == "forgotten"
-    assert other.completed == [spoken.utterance]
+    assert other.vault.find(spoken.whose).state == "forgotten"
+    assert other.completed == [spoken.whose]
 
 
 def test_an_utterance_survives_a_restart_between_any_two_messages(other, voice, now):
@@ -159,7 +186,7 @@ def test_no_utterance_stores_more_than_its_ceiling(other, voice):
     spoken = voice.say(other.reader, 420)
     other.take(spoken.messages)
     assert other.ingest.refused["too_long"] == 20
-    assert len(other.vault.messages(spoken.utterance)[1]) == 400
+    assert len(other.vault.messages(spoken.whose)[1]) == 400
     assert other.completed == []
 
 
@@ -181,24 +208,6 @@ def test_an_end_under_another_devices_signature_is_refused(other, voice, strange
     assert other.take([(spoken.topic("end"), theirs.end)]) == []
     assert other.ingest.refused == {"end": 1}
     assert other.completed == []
-
-
-@pytest.mark.parametrize(
-    ("ids", "length", "room"), [(10**6, 1, UTTERANCES), (1, 2, MESSAGES), (64, 2**20, BYTES // 2**20)]
-)
-def test_the_pen_holds_no_more_than_its_bounds(ids, length, room, now):
-    pen = Pen()
-    taken = [
-        pen.add(("device", str(index % ids)), Waiting("segment", index.to_bytes(2, "big").ljust(length)), now)
-        for index in range(room + 2)
-    ]
-    assert taken == [True] * room + [False, False]
-    assert len(pen) == room
-    assert (
-        sum(1 for name in range(ids if ids < 100 else 100) for _ in pen.release(("device", str(name))))
-        == room
-    )
-    assert pen.add(("device", "again"), Waiting("end", bytes(length)), now)
 
 
 def test_what_waits_for_a_begin_that_never_comes_is_dropped_and_counted(other, voice, now):

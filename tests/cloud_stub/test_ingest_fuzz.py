@@ -42,9 +42,9 @@ def test_no_mutated_message_is_stored_or_stops_the_true_ones(lasting_other, voic
         lasting_other.ingest.take(*each, now)
     lasting_other.ingest.take(topic, mutated, now)
     lasting_other.take(spoken.messages)
-    begin, segments, end = lasting_other.vault.messages(spoken.utterance)
+    begin, segments, end = lasting_other.vault.messages(spoken.whose)
     assert (begin, list(segments.values()), end) == (spoken.begin, spoken.segments, spoken.end)
-    assert lasting_other.completed.count(spoken.utterance) == 1
+    assert lasting_other.completed.count(spoken.whose) == 1
 
 
 @few
@@ -58,10 +58,10 @@ def test_any_order_with_any_repetition_completes_exactly_once(lasting_other, voi
         downlink.open("ack", payload, lasting_other.keys.signer.public_key())[0]["state"]
         for _, payload in outgoing
     ]
-    assert lasting_other.completed.count(spoken.utterance) == 1
+    assert lasting_other.completed.count(spoken.whose) == 1
     assert "complete" in states
     assert set(states[states.index("complete") :]) == {"complete"}
-    assert lasting_other.vault.open(spoken.utterance, "test", "compare", now).pcm == spoken.pcm
+    assert lasting_other.vault.open(spoken.whose, "test", "compare", now).pcm == spoken.pcm
 
 
 @few
@@ -74,9 +74,9 @@ def test_a_stranger_mixed_into_a_victims_stream_changes_nothing(lasting_other, v
         for topic, message in theirs.messages
     ]
     under_own = theirs.messages
-    first, *rest = spoken.messages
-    stream = data.draw(st.permutations(rest + under_victim + under_own))
-    lasting_other.take([first, *stream])
-    assert lasting_other.completed.count(spoken.utterance) == 1
-    _, segments, end = lasting_other.vault.messages(spoken.utterance)
+    stream = data.draw(st.permutations(spoken.messages + under_victim + under_own))
+    lasting_other.take(stream)
+    assert lasting_other.completed.count(theirs.whose) == 1
+    assert lasting_other.completed.count(spoken.whose) == 1
+    _, segments, end = lasting_other.vault.messages(spoken.whose)
     assert (list(segments.values()), end) == (spoken.segments, spoken.end)

@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 
 from cloud_stub.errors import NotKept, StorageError
-from cloud_stub.pen import Pen, Waiting
 from cloud_stub.pieces import BEGIN, END
 from device.envelope import Begin, topics
 from device.envelope.layout import END_DOMAIN, to_json
@@ -42,7 +41,7 @@ def test_an_end_that_promises_more_than_the_ceiling_is_refused(other, voice, seg
     assert other.take([(spoken.topic("end"), end_that_claims(voice, spoken, segments))]) == []
     assert other.ingest.refused == {"end": 1}
     other.take(spoken.messages)
-    assert other.completed == [spoken.utterance]
+    assert other.completed == [spoken.whose]
 
 
 def test_an_end_that_promises_exactly_the_ceiling_is_taken(other, voice):
@@ -60,16 +59,16 @@ def test_nothing_is_added_to_what_is_complete_not_even_by_its_device(other, voic
         assert other.take([(spoken.topic("segment"), message)]) == []
     assert other.take([(spoken.topic("end"), end_that_claims(voice, spoken, 3))]) == []
     assert other.ingest.refused == {"altered": 4}
-    assert other.vault.open(spoken.utterance, "test", "compare", now).pcm == spoken.pcm
+    assert other.vault.open(spoken.whose, "test", "compare", now).pcm == spoken.pcm
 
 
 def test_what_is_complete_opens_at_the_door_alone(other, voice):
     spoken = voice.say(other.reader)
     other.take(spoken.messages[:-1])
-    other.vault.opener(spoken.utterance)
+    other.vault.opener(spoken.whose)
     other.take(spoken.messages[-1:])
     with pytest.raises(NotKept, match="open it at the door"):
-        other.vault.opener(spoken.utterance)
+        other.vault.opener(spoken.whose)
 
 
 def test_no_key_stays_in_memory_of_what_is_complete_cut_short_or_forgotten(other, voice, now):
@@ -80,9 +79,9 @@ def test_no_key_stays_in_memory_of_what_is_complete_cut_short_or_forgotten(other
     other.take(truncated.messages[:1])  # asked about, so looked up once more
     later = now + timedelta(seconds=62)
     other.take([*arriving.messages[:2], *forgotten.messages[:2]], later)
-    other.vault.forget(forgotten.utterance, "owner", "test", later)
+    other.vault.forget(forgotten.whose, "owner", "test", later)
     other.ingest.expire(later)
-    assert list(other.ingest._arriving._under_way) == [arriving.utterance]
+    assert list(other.ingest._arriving._under_way) == [arriving.whose]
 
 
 @pytest.mark.parametrize("name", [BEGIN, END])
@@ -110,21 +109,10 @@ def test_what_is_forgotten_while_it_is_marked_cut_short_stops_nothing(other, voi
 
         def mark_truncated(self, before):
             marked = mark(before)
-            vault.forget(spoken.utterance, "owner", "test", now)
+            vault.forget(spoken.whose, "owner", "test", now)
             return marked
 
     other.ingest._vault = Quicker()
     other.ingest._arriving._under_way.clear()
     [(topic, _)] = other.ingest.expire(now + timedelta(seconds=61))
     assert topic == topics.ack(stays.device)
-
-
-def test_the_pen_has_its_room_again_whoever_stops_taking_out(now):
-    pen = Pen()
-    for index in range(3):
-        pen.add(("device", "one"), Waiting("segment", bytes([index]) * 2**20 * 10), now)
-    next(iter(pen.release(("device", "one"))))
-    taken = [
-        pen.add(("device", "two"), Waiting("segment", bytes([index]) * 2**20 * 10), now) for index in range(3)
-    ]
-    assert taken == [True] * 3

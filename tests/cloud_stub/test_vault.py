@@ -13,10 +13,12 @@ from cloud_stub.errors import KeyFileError, NotKept, StorageError
 from cloud_stub.pieces import BEGIN, END, SCHEMA, drop, get, put, replace
 from cloud_stub.pieces import WORDS as WORDS_PIECE
 from cloud_stub.vault import Vault
+from cloud_stub.whose import Whose
 from cloud_stub.wrapping import VaultKey
 from device.envelope import Begin
 from device.ledger import leaf_hash, root_of
 
+FIRST, SECOND = Whose("device", "first"), Whose("device", "second")
 WORDS = Words("play the beatles", "music", "Playing The Beatles.")
 
 
@@ -27,7 +29,7 @@ def on_disk(directory):
 def kept(other, voice, **said):
     spoken = voice.say(other.reader, **said)
     other.take(spoken.messages)
-    other.vault.put_words(spoken.utterance, WORDS)
+    other.vault.put_words(spoken.whose, WORDS)
     return spoken
 
 
@@ -37,7 +39,7 @@ def vault_folder(other):
 
 def test_the_door_gives_what_was_said_heard_and_answered(other, voice, now):
     spoken = kept(other, voice)
-    recording = other.vault.open(spoken.utterance, "rita", "review task 7", now)
+    recording = other.vault.open(spoken.whose, "rita", "review task 7", now)
     assert recording.pcm == spoken.pcm
     assert (recording.heard, recording.intent, recording.answer) == tuple(
         getattr(WORDS, name) for name in ("heard", "intent", "answer")
@@ -48,8 +50,8 @@ def test_the_door_gives_what_was_said_heard_and_answered(other, voice, now):
 def test_passing_the_door_writes_who_why_and_when_and_its_head_proves_it(other, voice, now):
     spoken = kept(other, voice)
     empty = other.vault.access_head()
-    other.vault.open(spoken.utterance, "rita", "review task 7", now)
-    other.vault.open(spoken.utterance, "machine", "answer", now + timedelta(seconds=1))
+    other.vault.open(spoken.whose, "rita", "review task 7", now)
+    other.vault.open(spoken.whose, "machine", "answer", now + timedelta(seconds=1))
     rows = other.vault.accesses(voice.device)
     assert [(row.index, row.did, row.who, row.why, row.when) for row in rows] == [
         (0, "open", "rita", "review task 7", "2026-11-23T08:00:00.000000Z"),
@@ -69,7 +71,7 @@ def test_an_opening_that_fails_is_written_down_all_the_same(other, voice, now):
         sql.execute("UPDATE piece SET content = zeroblob(length(content)) WHERE name = 1")
     sql.close()
     with pytest.raises(StorageError, match="altered; restore"):
-        other.vault.open(spoken.utterance, "rita", "curiosity", now)
+        other.vault.open(spoken.whose, "rita", "curiosity", now)
     assert [row.who for row in other.vault.accesses()] == ["rita"]
 
 
@@ -79,7 +81,7 @@ def test_what_cannot_be_written_down_is_not_opened(other, voice, now):
         sql.execute("CREATE TRIGGER no BEFORE INSERT ON access BEGIN SELECT RAISE(ABORT, 'full'); END")
     sql.close()
     with pytest.raises(StorageError):
-        other.vault.open(spoken.utterance, "rita", "review", now)
+        other.vault.open(spoken.whose, "rita", "review", now)
 
 
 @pytest.mark.parametrize("name", [WORDS_PIECE, 1])
@@ -91,14 +93,14 @@ def test_what_was_altered_at_rest_does_not_open(other, voice, now, name):
         sql.execute("UPDATE piece SET content = ? WHERE name = ?", (altered, name))
     sql.close()
     with pytest.raises(StorageError, match="altered; restore"):
-        other.vault.open(spoken.utterance, "rita", "review", now)
+        other.vault.open(spoken.whose, "rita", "review", now)
 
 
 @pytest.mark.parametrize(("who", "why"), [("", "review"), ("rita", " ")])
 def test_nobody_passes_the_door_without_a_name_and_a_reason(other, voice, now, who, why):
     spoken = kept(other, voice)
     with pytest.raises(ValueError, match="nobody or no reason"):
-        other.vault.open(spoken.utterance, who, why, now)
+        other.vault.open(spoken.whose, who, why, now)
 
 
 def test_nothing_at_rest_is_in_the_clear(other, voice):
@@ -111,10 +113,10 @@ def test_nothing_at_rest_is_in_the_clear(other, voice):
 
 def test_words_are_sealed_under_a_key_of_the_recording_itself(other, voice, now):
     spoken = kept(other, voice)
-    other.vault.put_words(spoken.utterance, Words("again", "none", ""), nonce=bytes(12))
+    other.vault.put_words(spoken.whose, Words("again", "none", ""), nonce=bytes(12))
     again = on_disk(vault_folder(other))
-    other.vault.put_words(spoken.utterance, Words("again", "none", ""), nonce=bytes(12))
-    assert other.vault.open(spoken.utterance, "rita", "review", now).heard == "again"
+    other.vault.put_words(spoken.whose, Words("again", "none", ""), nonce=bytes(12))
+    assert other.vault.open(spoken.whose, "rita", "review", now).heard == "again"
     assert b'"again"' not in again
 
 
@@ -127,7 +129,7 @@ def test_forgotten_is_gone_from_every_file(other, voice, now):
     assert len(secrets) == len(spoken.messages) + 2  # the wrapped key, and the words
     assert all(secret[-40:] in on_disk(vault_folder(other)) for secret in secrets.values())
 
-    other.vault.forget(spoken.utterance, "owner", "asked for it", now)
+    other.vault.forget(spoken.whose, "owner", "asked for it", now)
 
     disk = on_disk(vault_folder(other))
     random_part = {
@@ -137,24 +139,24 @@ def test_forgotten_is_gone_from_every_file(other, voice, now):
     traces = [secret[random_part.get(name, 0) :] for name, secret in secrets.items()]
     assert not [at for trace in traces for at in range(0, len(trace) - 11, 4) if trace[at : at + 12] in disk]
     assert stays.segments[0] in disk
-    held = other.vault.find(spoken.utterance)
-    assert (held.state, held.header, held.device) == ("forgotten", None, voice.device)
+    held = other.vault.find(spoken.whose)
+    assert (held.state, held.header, held.whose.device) == ("forgotten", None, voice.device)
     assert [(row.did, row.who, row.why) for row in other.vault.accesses()] == [
         ("forget", "owner", "asked for it")
     ]
     with pytest.raises(NotKept):
-        other.vault.open(spoken.utterance, "rita", "review", now)
-    assert other.vault.open(stays.utterance, "rita", "review", now).pcm == stays.pcm
+        other.vault.open(spoken.whose, "rita", "review", now)
+    assert other.vault.open(stays.whose, "rita", "review", now).pcm == stays.pcm
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_no_history_of_writing_leaves_a_trace_of_what_was_deleted(tmp_path, seed):
     """SQLite moves cells between pages and does not zero where they were: that is what the padding is for."""
     chance, database = random.Random(seed), Database(tmp_path / "v.sqlite", SCHEMA, 1)
-    live: dict[tuple[str, int], bytes] = {}
+    live: dict[tuple[Whose, int], bytes] = {}
     gone: list[bytes] = []
     for _ in range(100):
-        utterance = f"{chance.randrange(12):02}"
+        utterance = Whose("device", f"{chance.randrange(12):02}")
         with database.write() as sql:
             if chance.random() < 0.3:
                 drop(sql, utterance)
@@ -175,11 +177,11 @@ def test_no_history_of_writing_leaves_a_trace_of_what_was_deleted(tmp_path, seed
 def test_nothing_is_added_to_what_was_forgotten_meanwhile(other, voice, now):
     spoken = voice.say(other.reader)
     other.take(spoken.messages[:2])
-    other.vault.forget(spoken.utterance, "owner", "asked for it", now)
-    assert other.vault.put_segment(spoken.utterance, 1, spoken.segments[1], now) == "same"
-    assert other.vault.put_end(spoken.utterance, spoken.end, now) == "same"
+    other.vault.forget(spoken.whose, "owner", "asked for it", now)
+    assert other.vault.put_segment(spoken.whose, 1, spoken.segments[1], now) == "same"
+    assert other.vault.put_end(spoken.whose, spoken.end, now) == "same"
     assert spoken.segments[1] not in on_disk(vault_folder(other))
-    assert other.vault.find(spoken.utterance).state == "forgotten"
+    assert other.vault.find(spoken.whose).state == "forgotten"
 
 
 def test_forgetting_says_so_when_another_program_keeps_the_log_alive(other, voice, now):
@@ -189,21 +191,21 @@ def test_forgetting_says_so_when_another_program_keeps_the_log_alive(other, voic
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM piece").fetchone()
     with pytest.raises(StorageError, match="stop its other readers"):
-        other.vault.forget(spoken.utterance, "owner", "asked for it", now)
+        other.vault.forget(spoken.whose, "owner", "asked for it", now)
     reader.close()
-    other.vault.forget(spoken.utterance, "owner", "asked for it", now)
+    other.vault.forget(spoken.whose, "owner", "asked for it", now)
     assert spoken.segments[0] not in on_disk(vault_folder(other))
 
 
-def test_forgetting_what_never_was_is_refused(other, now):
+def test_forgetting_what_never_was_is_refused(other, voice, now):
     with pytest.raises(NotKept, match="choose one that is listed"):
-        other.vault.forget("0" * 32, "owner", "mistake", now)
+        other.vault.forget(Whose(voice.device, "0" * 32), "owner", "mistake", now)
 
 
 def test_a_truncated_recording_is_silent_where_it_has_gaps(other, voice, now):
     spoken = voice.say(other.reader, 4)
     other.take([spoken.messages[0], spoken.messages[1], spoken.messages[3]])
-    pcm = other.vault.open(spoken.utterance, "rita", "review", now).pcm
+    pcm = other.vault.open(spoken.whose, "rita", "review", now).pcm
     assert pcm == spoken.pcm[:2560] + bytes(2560) + spoken.pcm[5120:7680]
 
 
@@ -211,8 +213,8 @@ def test_a_vault_opens_again_with_everything_in_it(other, voice, now):
     spoken = kept(other, voice)
     other.vault.close()
     again = Vault(vault_folder(other))
-    assert [held.utterance for held in again.utterances()] == [spoken.utterance]
-    assert again.open(spoken.utterance, "rita", "review", now).heard == WORDS.heard
+    assert [held.whose for held in again.utterances()] == [spoken.whose]
+    assert again.open(spoken.whose, "rita", "review", now).heard == WORDS.heard
     again.close()
 
 
@@ -242,13 +244,13 @@ def test_a_damaged_database_is_left_untouched_and_named(other, voice):
 def test_a_full_disk_is_one_line_and_what_was_kept_stays(tmp_path):
     database = Database(tmp_path / "v.sqlite", SCHEMA, 1)
     with database.write() as sql:
-        put(sql, "first", 0, b"kept")
+        put(sql, FIRST, 0, b"kept")
         sql.execute("PRAGMA max_page_count = 12")
     with pytest.raises(StorageError, match="full; make room") as caught, database.write() as sql:
-        put(sql, "second", 0, bytes(200_000))
+        put(sql, SECOND, 0, bytes(200_000))
     assert caught.value.exit_code == 6
     with database.write() as sql:
-        assert (get(sql, "first", 0), get(sql, "second", 0)) == (b"kept", None)
+        assert (get(sql, FIRST, 0), get(sql, SECOND, 0)) == (b"kept", None)
     database.close()
 
 
@@ -265,7 +267,7 @@ def test_a_full_disk_under_the_vault_is_one_line_and_what_was_kept_stays(other, 
         with pytest.raises(StorageError, match="make room on the disk") as caught:
             _store(vault, voice.say(other.reader, 300), now)
         assert "\n" not in str(caught.value)
-        assert vault.messages(first.utterance)[1] == {0: first.segments[0]}
+        assert vault.messages(first.whose)[1] == {0: first.segments[0]}
         vault.close()
     finally:
         os.system(f"umount {small}")
@@ -274,7 +276,7 @@ def test_a_full_disk_under_the_vault_is_one_line_and_what_was_kept_stays(other, 
 def _store(vault, spoken, now):
     vault.put_begin(Begin.parse(spoken.begin), spoken.begin, spoken.data_key, now)
     for index, segment in enumerate(spoken.segments):
-        vault.put_segment(spoken.utterance, index, segment, now)
+        vault.put_segment(spoken.whose, index, segment, now)
 
 
 def test_a_vault_key_that_others_can_read_is_refused(tmp_path):
@@ -298,5 +300,5 @@ def test_another_vault_key_opens_nothing_and_says_so(other, voice, now):
     (vault_folder(other) / "vault.key").unlink()
     again = Vault(vault_folder(other))
     with pytest.raises(KeyFileError, match="not the key of this vault"):
-        again.open(spoken.utterance, "rita", "review", now)
+        again.open(spoken.whose, "rita", "review", now)
     again.close()

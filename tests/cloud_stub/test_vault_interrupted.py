@@ -40,7 +40,7 @@ def test_a_kill_between_the_deletion_and_its_shredding_is_made_good_at_the_next_
     if (child := os.fork()) == 0:
         vault = Vault(vault_folder(other))
         vault._database.shred_log = lambda: os._exit(9)
-        vault.forget(spoken.utterance, "owner", "asked for it", now)
+        vault.forget(spoken.whose, "owner", "asked for it", now)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
     assert wrapped in on_disk(vault_folder(other))
@@ -53,10 +53,10 @@ def test_a_kill_between_the_deletion_and_its_shredding_is_made_good_at_the_next_
 def test_what_is_forgotten_never_becomes_complete(other, voice, now):
     spoken = voice.say(other.reader)
     other.take(spoken.messages[:-1])
-    other.vault.forget(spoken.utterance, "owner", "test", now)
+    other.vault.forget(spoken.whose, "owner", "test", now)
     with pytest.raises(NotKept):
-        other.vault.complete(spoken.utterance, now)
-    assert other.vault.find(spoken.utterance).state == "forgotten"
+        other.vault.complete(spoken.whose, now)
+    assert other.vault.find(spoken.whose).state == "forgotten"
 
 
 def test_words_are_sealed_and_kept_in_one_transaction_so_that_none_outlive_their_key(other, voice):
@@ -64,7 +64,7 @@ def test_words_are_sealed_and_kept_in_one_transaction_so_that_none_outlive_their
     other.take(spoken.messages)
     said: list[str] = []
     other.vault._database._sql.set_trace_callback(said.append)
-    other.vault.put_words(spoken.utterance, WORDS)
+    other.vault.put_words(spoken.whose, WORDS)
     assert said[0].startswith("BEGIN")
     assert [each for each in said if each.startswith(("BEGIN", "COMMIT"))] == [said[0], said[-1]]
     assert any(f"name = {DATA_KEY}" in each for each in said)
@@ -74,27 +74,27 @@ def test_words_of_another_recording_do_not_open(other, voice, now):
     first, second = voice.say(other.reader), voice.say(other.reader)
     for spoken in (first, second):
         other.take(spoken.messages)
-        other.vault.put_words(spoken.utterance, WORDS)
+        other.vault.put_words(spoken.whose, WORDS)
     with sqlite3.connect(vault_folder(other) / "vault.sqlite", isolation_level=None) as sql:
         sql.execute(
             "UPDATE piece SET content = ? WHERE utterance = ? AND name = ?",
             (piece(other, first, WORDS_PIECE), second.utterance, WORDS_PIECE),
         )
     sql.close()
-    assert other.vault.open(first.utterance, "rita", "review", now).heard == WORDS.heard
+    assert other.vault.open(first.whose, "rita", "review", now).heard == WORDS.heard
     with pytest.raises(StorageError, match="altered; restore"):
-        other.vault.open(second.utterance, "rita", "review", now)
+        other.vault.open(second.whose, "rita", "review", now)
 
 
 def test_words_that_were_cut_short_at_rest_do_not_open(other, voice, now):
     spoken = voice.say(other.reader)
     other.take(spoken.messages)
-    other.vault.put_words(spoken.utterance, WORDS)
+    other.vault.put_words(spoken.whose, WORDS)
     with sqlite3.connect(vault_folder(other) / "vault.sqlite", isolation_level=None) as sql:
         sql.execute("UPDATE piece SET content = x'01' WHERE name = ?", (WORDS_PIECE,))
     sql.close()
     with pytest.raises(StorageError, match="altered; restore"):
-        other.vault.open(spoken.utterance, "rita", "review", now)
+        other.vault.open(spoken.whose, "rita", "review", now)
 
 
 def test_a_vault_where_none_can_be_is_one_line(tmp_path: Path):
@@ -117,7 +117,7 @@ def test_a_key_that_another_program_made_meanwhile_opens_what_was_sealed_to_it(o
     other.keys.epoch(later)
     spoken = voice.say(handed_out)
     other.take(spoken.messages, later)
-    assert other.completed == [spoken.utterance]
+    assert other.completed == [spoken.whose]
 
 
 def test_a_key_that_cannot_be_destroyed_is_an_error_of_one_line(other, now):

@@ -44,6 +44,12 @@ def test_there_are_scenarios_for_every_promise_that_can_be_shown_so_far() -> Non
         ('title = "t"\ntimeline = []\n[expect]\nutterance = 1', "utterance"),
         ('title = "t"\ntimeline = [{ wait = -1 }]', "wait"),
         ("title = ", "TOML"),
+        (
+            'title = "t"\ntimeline = []\n[expect]\nlights = [{ at_s = 1.0, shows = "listenning" }]',
+            "listenning",
+        ),
+        ('title = "t"\ntimeline = []\n[expect]\ntrigger = ["wakeword"]', "wakeword"),
+        ('title = "t"\ntimeline = []\n[expect]\nend_reason = ["silent"]', "silent"),
         ('title = "t"\ntimeline = []\n[expect]\nlights = [{ at_s = 1.0 }]', "light"),
         ('title = "t"\ntimeline = []\n[expect]\nlights = [{ shows = "idle" }]', "light"),
     ],

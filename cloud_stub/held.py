@@ -1,0 +1,57 @@
+"""What may be known of an utterance without opening it. It reads no sound, no word and no key."""
+
+import sqlite3
+from datetime import UTC, datetime
+from typing import Any, Literal, NamedTuple
+
+from cloud_stub.door import altered
+from cloud_stub.pieces import BEGIN
+from cloud_stub.whose import Whose
+from device.envelope import EnvelopeError, Header
+from device.envelope.layout import MAGIC, Cursor
+
+State = Literal["arriving", "complete", "truncated", "forgotten"]
+
+_ALL = "SELECT u.device, id, state, begun, completed, answered, ledger_index, p.content FROM utterance u"
+_ALL += f" LEFT JOIN piece p ON p.device = u.device AND p.utterance = u.id AND p.name = {BEGIN}"
+
+
+class Held(NamedTuple):
+    """What is known of one. Times are UTC; a forgotten one has no header.
+
+    ledger_index: of its trigger in its device's ledger: the order of speaking, whatever the clocks said.
+    """
+
+    whose: Whose
+    state: State
+    begun: datetime
+    completed: datetime | None
+    answered: bool
+    ledger_index: int
+    header: Header | None
+
+
+def select(sql: sqlite3.Connection, which: str, values: tuple[Any, ...]) -> list[Held]:
+    """What the vault holds, tombstones included. which: the end of a query over the table `utterance u`."""
+    return [_held(row) for row in sql.execute(f"{_ALL} {which}", values)]
+
+
+def _held(row: tuple[str, str, State, float, float | None, int, int, bytes | None]) -> Held:
+    device, utterance, state, begun, completed, answered, ledger_index, begin = row
+    whose = Whose(device, utterance)
+    done = _when(completed) if completed is not None else None
+    header = _header(whose, begin) if begin else None
+    return Held(whose, state, _when(begun), done, bool(answered), ledger_index, header)
+
+
+def _header(whose: Whose, begin: bytes) -> Header:
+    cursor = Cursor(begin, "begin")
+    try:
+        cursor.take(len(MAGIC))
+        return Header.from_bytes(cursor.json())
+    except EnvelopeError as error:
+        raise altered(whose) from error
+
+
+def _when(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
