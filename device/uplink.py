@@ -33,6 +33,9 @@ _GOODBYE_S = 1.0
 _INBOX, _INBOX_BYTES = 1024, 8 << 20
 """So much from the broker may wait for the loop; what comes then is dropped, as is what is too large."""
 
+_REST_S = 4.0
+"""So long may the thread sleep on a standing connection, if a ping is not due sooner: waking costs."""
+
 _LOST = (OSError, ValueError, LookupError, struct.error, MQTTException)
 """How a connection fails: absent, refused, unreachable, or a broker that talks nonsense."""
 
@@ -193,7 +196,10 @@ class Uplink:
 
         All reading and writing is in this thread, so whatever goes wrong with it ends up in `_connect_once`.
         """
-        while client.loop() == paho.MQTT_ERR_SUCCESS and monotonic() < connection.until:
+        rest_s = min(_REST_S, self._settings.keepalive_s / 4)
+        while monotonic() < connection.until:
+            if client.loop(rest_s if connection.until == inf else 1.0) != paho.MQTT_ERR_SUCCESS:
+                return
             if self._stopping.is_set():
                 connection.until = min(connection.until, monotonic() + _GOODBYE_S)
 

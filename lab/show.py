@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from hardware.board import RATE_HZ
+from lab import tap
 from lab.evidence import Evidence
 from lab.report import Row, Verdict
 from lab.timeline import Event
@@ -84,6 +85,7 @@ def summary(evidence: Evidence) -> list[Row]:
     muted = _muted(evidence)
     readers = sorted({reader.name for u in evidence.opened for reader in u.header.readers})
     size = sum(event["bytes"] for event in evidence.publishes)
+    passed = [message.payload for message in tap.read(evidence.outcome.directory)]
     return [
         Row(
             "in the room",
@@ -99,6 +101,11 @@ def summary(evidence: Evidence) -> list[Row]:
             "sent",
             f"{sent / RATE_HZ:.2f} s",
             f"in {len(evidence.publishes):,} messages of {size:,} bytes in all",
+        ),
+        Row(
+            "came through",
+            f"{len(passed)} messages",
+            f"{sum(map(len, passed)):,} bytes in sent.jsonl, last wills included",
         ),
         Row("to", ", ".join(readers) or "nobody", "the readers whose keys open it"),
     ]

@@ -75,7 +75,7 @@ def seconds(samples: int) -> str:
 
 def _sentence(run: Run, kept: list[Span], sent: list[Span], faults: tuple[Fault, ...]) -> str:
     heard = minus([Span(0, run.samples)], run.muted)
-    muted = f" ({seconds(length(run.muted))} muted)" if run.muted else ""
+    muted = f", {seconds(length(run.muted))} muted" if run.muted else ""
     facts = (
         f"{seconds(length(heard))} heard{muted}, {seconds(length(kept))} kept, {seconds(length(sent))} sent"
     )

@@ -76,10 +76,14 @@ def bin_samples(shown: Shown) -> int:
 def _bytes(shown: Shown, pen: Pen, y: float, height: float, messages: list[Message]) -> None:
     axis, width = shown.axis, bin_samples(shown)
     bins: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    earliest: dict[
+        int, int
+    ] = {}  # nothing is drawn left of the sample at which it left, be the bar as wide as it may
     for message in messages:
         if axis.shows(message.sent.sample, message.sent.sample):
             what = "unknown" if message in shown.finding.wrong else message.sent.what
             bins[message.sent.sample // width][what] += max(1, message.sent.bytes)
+            earliest.setdefault(message.sent.sample // width, message.sent.sample)
     most = max([10_000, *(sum(parts.values()) for parts in bins.values())])
     for level in (1_000, 100_000, 10_000_000):
         if level < most:
@@ -87,8 +91,8 @@ def _bytes(shown: Shown, pen: Pen, y: float, height: float, messages: list[Messa
     pen.level(y + height, "hair")
     paths: dict[str, str] = defaultdict(str)
     for number_, parts in bins.items():
-        left = (number_ * width - axis.first) * axis.columns / axis.samples
-        right = left + width * axis.columns / axis.samples
+        left = (earliest[number_] - axis.first) * axis.columns / axis.samples
+        right = ((number_ + 1) * width - axis.first) * axis.columns / axis.samples
         top = 100.0
         for what in sorted(parts, key=(*ENVELOPE, *sorted(parts)).index):
             tall = _reach(sum(parts.values()), most) * parts[what] / sum(parts.values())

@@ -58,7 +58,7 @@ class KindRow(msgspec.Struct, frozen=True):
 
 
 MEANS = {
-    "connect": "opens the connection to the broker",
+    "connect": "a connection to the broker; the last will goes with it, and only the broker speaks it",
     "status": "says that the speaker is there",
     "begin": "opens an envelope: header, wrapped keys, signature",
     "segment": "80 ms of sealed audio",

@@ -12,6 +12,9 @@ import pytest
 
 from device.ledger.merkle import leaf_hash, root_of
 from lab.report import ReportError, Row, Verdict, write_report
+from lab.report.axis import Axis
+from lab.report.room import room_samples
+from lab.report.run import read_run
 from tests.lab.test_report_stories import Story, begun, evening, spoken
 
 HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)>\u202e&amp;"
@@ -183,3 +186,35 @@ def test_a_small_phone_scrolls_the_picture_and_not_the_page(tmp_path: Path) -> N
     width = {name: int(number) for name, number in re.findall(r'data-(page|room|picture)="(\d+)"', seen)}
     assert width["page"] == width["room"] <= 320
     assert width["picture"] > 320
+
+
+def test_a_failed_expectation_stands_at_the_top_and_the_page_is_not_green(tmp_path: Path) -> None:
+    passed, failed = Verdict("utterances: 1", True), Verdict("heard: 'stop'", False, "found 'top'")
+    (tmp_path / "good").mkdir()
+    (tmp_path / "bad").mkdir()
+    good = write_report(evening().write(tmp_path / "good"), "t", [passed], []).read_text(encoding="utf-8")
+    bad = write_report(evening().write(tmp_path / "bad"), "t", [passed, failed], []).read_text(
+        encoding="utf-8"
+    )
+    assert 'class="answer good"' in good
+    assert "do not hold" not in good
+    assert 'class="answer bad"' in bad
+    assert "1 of 2 expectations do not hold" in bad.partition("The whole run")[0]
+
+
+def test_no_byte_is_drawn_before_it_left(tmp_path: Path) -> None:
+    page = report(evening(), tmp_path).read_text(encoding="utf-8")
+    run = read_run(tmp_path, room_samples(tmp_path / "room.flac"))
+    axis = Axis(0, run.samples)
+    left = next(message.sent.sample for message in run.messages if message.sent.what == "begin")
+    first = re.search(r'class="bytes begin" d="M([0-9.]+)', page)
+    assert first is not None
+    assert float(first[1]) == pytest.approx(left * axis.columns / axis.samples, abs=0.01)
+    assert left % 1280 != 0  # a bar on the grid would have begun earlier
+
+
+def test_connections_are_not_red_though_only_the_ledger_knows_them(tmp_path: Path) -> None:
+    page = report(evening(), tmp_path).read_text(encoding="utf-8")
+    row = re.search(r"<tr([^>]*)><th scope=\"row\"><bdi>connect</bdi>", page)
+    assert row is not None
+    assert "bad" not in row[1]

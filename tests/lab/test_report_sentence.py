@@ -84,7 +84,7 @@ def silent_about_its_audio() -> Story:
 
 
 def test_the_sentence_for_an_honest_evening_says_that_nothing_left_early(tmp_path: Path) -> None:
-    said = "No. 108.0 s heard (12.0 s muted), 12.5 s kept, 12.5 s sent, nothing from before a trigger."
+    said = "No. 108.0 s heard, 12.0 s muted, 12.5 s kept, 12.5 s sent, nothing from before a trigger."
     assert sentence(evening(), tmp_path) == said
 
 
