@@ -76,9 +76,7 @@ def bin_samples(shown: Shown) -> int:
 def _bytes(shown: Shown, pen: Pen, y: float, height: float, messages: list[Message]) -> None:
     axis, width = shown.axis, bin_samples(shown)
     bins: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    earliest: dict[
-        int, int
-    ] = {}  # nothing is drawn left of the sample at which it left, be the bar as wide as it may
+    earliest: dict[int, int] = {}  # no bar begins before the sample at which its first message left
     for message in messages:
         if axis.shows(message.sent.sample, message.sent.sample):
             what = "unknown" if message in shown.finding.wrong else message.sent.what

@@ -13,8 +13,6 @@ import pytest
 from device.ledger.merkle import leaf_hash, root_of
 from lab.report import ReportError, Row, Verdict, write_report
 from lab.report.axis import Axis
-from lab.report.room import room_samples
-from lab.report.run import read_run
 from tests.lab.test_report_stories import Story, begun, evening, spoken
 
 HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)>\u202e&amp;"
@@ -203,14 +201,14 @@ def test_a_failed_expectation_stands_at_the_top_and_the_page_is_not_green(tmp_pa
 
 
 def test_no_byte_is_drawn_before_it_left(tmp_path: Path) -> None:
-    page = report(evening(), tmp_path).read_text(encoding="utf-8")
-    run = read_run(tmp_path, room_samples(tmp_path / "room.flac"))
-    axis = Axis(0, run.samples)
-    left = next(message.sent.sample for message in run.messages if message.sent.what == "begin")
-    first = re.search(r'class="bytes begin" d="M([0-9.]+)', page)
-    assert first is not None
-    assert float(first[1]) == pytest.approx(left * axis.columns / axis.samples, abs=0.01)
-    assert left % 1280 != 0  # a bar on the grid would have begun earlier
+    story = begun(30)
+    story.trigger(10.02, score=0.93)  # off the grid of the bars: a bar on it would begin 20 ms too early
+    story.utterance(10.02, 2)
+    page = report(story, tmp_path).read_text(encoding="utf-8")
+    axis = Axis(0, 30 * 16_000)
+    path = re.search(r'class="bytes begin" d="M([0-9.]+)', page)
+    assert path is not None
+    assert float(path[1]) == pytest.approx(10.02 * 16_000 * axis.columns / axis.samples, abs=0.01)
 
 
 def test_connections_are_not_red_though_only_the_ledger_knows_them(tmp_path: Path) -> None:
