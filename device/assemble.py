@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -53,7 +54,9 @@ def assemble(
         config.cloud.root, state / "keys.note", Path(config.cloud.keys) if config.cloud.keys else None
     )
     detector, stop_word = _ears(config)
+    opened = ExitStack()  # until the speaker is whole: what comes after the outbox may refuse its settings
     outbox = Outbox(state / "egress.db", Signer(identity.device, identity.signing))
+    opened.callback(outbox.close)
     boot = random_bytes(8).hex()
     speaker: Speaker | None = None
 
@@ -61,30 +64,32 @@ def assemble(
         if tell is not None and speaker is not None:
             tell(kind, speaker.sample, **fields)
 
-    me = caller(identity.device, boot)
-    uplink = Uplink(config.uplink, me, lambda: outbox.connect(me.will))
-    delivery = Delivery(
-        outbox, uplink, config.uplink.window, round(config.uplink.ask_again_s * RATE_HZ), now_tell
-    )
-    line = Line((identity.device, boot), outbox, uplink, delivery, Orders(identity, trust), now_tell)
-    voice = Voice(board.loudspeaker, config.audio.volume)
-    recorder = Recorder(config, identity, boot, outbox, delivery, Outside(now, random_bytes))
-    parts = Parts(
-        device=identity.device,
-        board=board,
-        ear=Ear(board),
-        detector=detector,
-        stop_word=stop_word,
-        hands=Hands(board.panel, _ms(config.button.debounce_ms), _ms(config.button.hold_ms)),
-        voice=voice,
-        memory=memory,
-        outbox=outbox,
-        delivery=delivery,
-        line=line,
-        turn=Turn(recorder, trust, Surroundings(outbox, voice, now_tell), now, config.audio.wake_earcon),
-        answer_samples=round(config.cloud.answer_s * RATE_HZ),
-    )
-    speaker = Speaker(parts, now_tell, scores=scores)
+    with opened:
+        me = caller(identity.device, boot)
+        uplink = Uplink(config.uplink, me, lambda: outbox.connect(me.will))
+        delivery = Delivery(
+            outbox, uplink, config.uplink.window, round(config.uplink.ask_again_s * RATE_HZ), now_tell
+        )
+        line = Line((identity.device, boot), outbox, uplink, delivery, Orders(identity, trust), now_tell)
+        voice = Voice(board.loudspeaker, config.audio.volume)
+        recorder = Recorder(config, identity, boot, outbox, delivery, Outside(now, random_bytes))
+        parts = Parts(
+            device=identity.device,
+            board=board,
+            ear=Ear(board),
+            detector=detector,
+            stop_word=stop_word,
+            hands=Hands(board.panel, _ms(config.button.debounce_ms), _ms(config.button.hold_ms)),
+            voice=voice,
+            memory=memory,
+            outbox=outbox,
+            delivery=delivery,
+            line=line,
+            turn=Turn(recorder, trust, Surroundings(outbox, voice, now_tell), now, config.audio.wake_earcon),
+            answer_samples=round(config.cloud.answer_s * RATE_HZ),
+        )
+        speaker = Speaker(parts, now_tell, scores=scores)
+        opened.pop_all()
     return speaker
 
 

@@ -7,6 +7,7 @@ import json
 import shutil
 import socket
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -180,10 +181,8 @@ class House:
 
     def rows(self) -> list[Row]:
         """The ledger, once the firmware has stopped."""
-        outbox = Outbox(self.state / "egress.db", CLOUD_ROOT)
-        rows = [parse_row(row) for row in outbox.rows()]
-        outbox.close()
-        return rows
+        with closing(Outbox(self.state / "egress.db", CLOUD_ROOT)) as outbox:
+            return [parse_row(row) for row in outbox.rows()]
 
     def utterances(self, key: ReaderKey = OWNER) -> list[Opened]:
         """What waits in the outbox, opened, once the firmware has stopped."""
@@ -191,14 +190,13 @@ class House:
             "copy.db"
         )  # taking a message out writes a row, so not from the one in use
         shutil.copy(self.state / "egress.db", copy)
-        outbox = Outbox(copy, CLOUD_ROOT)
-        waiting = outbox.waiting()
         opened = []
-        for name in dict.fromkeys(each.utterance for each in waiting):
-            seqs = [each.seq for each in waiting if each.utterance == name]
-            begin, *segments, end = [departure.payload for departure in outbox.depart(seqs, "again")]
-            opened.append(open_utterance(begin, segments, end, key))
-        outbox.close()
+        with closing(Outbox(copy, CLOUD_ROOT)) as outbox:
+            waiting = outbox.waiting()
+            for name in dict.fromkeys(each.utterance for each in waiting):
+                seqs = [each.seq for each in waiting if each.utterance == name]
+                begin, *segments, end = [departure.payload for departure in outbox.depart(seqs, "again")]
+                opened.append(open_utterance(begin, segments, end, key))
         return opened
 
     def lit(self) -> list[tuple[int, int]]:
