@@ -24,7 +24,7 @@ from device.trust import Trust
 from device.turn import Surroundings, Turn
 from device.uplink import Uplink
 from device.voice import Voice
-from device.wakeword import Detector, Model, find
+from device.wakeword import Ears, find, open_ears
 from device.witness import Witness
 from hardware.board import RATE_HZ, Board
 
@@ -53,7 +53,7 @@ def assemble(
     trust = Trust(
         config.cloud.root, state / "keys.note", Path(config.cloud.keys) if config.cloud.keys else None
     )
-    detector, stop_word = _ears(config)
+    ears, stop_word = _ears(config)
     opened = ExitStack()  # until the speaker is whole: what comes after the outbox may refuse its settings
     outbox = Outbox(state / "egress.db", Signer(identity.device, identity.signing))
     opened.callback(outbox.close)
@@ -77,7 +77,7 @@ def assemble(
             device=identity.device,
             board=board,
             ear=Ear(board),
-            detector=detector,
+            ears=ears,
             stop_word=stop_word,
             hands=Hands(board.panel, _ms(config.button.debounce_ms), _ms(config.button.hold_ms)),
             voice=voice,
@@ -97,14 +97,19 @@ def _ms(milliseconds: int) -> int:
     return milliseconds * RATE_HZ // 1000
 
 
-def _ears(config: Config) -> tuple[Detector, str | None]:
-    """Return the detector of every configured word, and the name of the one among them that stops."""
+def _ears(config: Config) -> tuple[Ears, str | None]:
+    """Return the ears for every configured word, and the name of the one among them that stops."""
     settings = config.wakeword
     if not settings.words:
         raise ConfigError("wakeword.words: empty; name at least one word")
-    models = [Model(find(word)) for word in settings.words]
-    stop = Model(find(settings.stop)) if settings.stop else None
-    if stop is not None and stop.word in {model.word for model in models}:
-        raise ConfigError(f"wakeword.stop: {stop.word} is a wake word too; choose another word")
-    detector = Detector([*models, *([stop] if stop else [])], round(settings.refractory_s * RATE_HZ))
-    return detector, stop.word if stop else None
+    stop = find(settings.stop).word if settings.stop else None
+    if stop in {find(word).word for word in settings.words}:
+        raise ConfigError(f"wakeword.stop: {stop} is a wake word too; choose another word")
+    ears = open_ears(
+        settings.words,
+        settings.sensitivity,
+        stop=settings.stop,
+        heads=settings.heads,
+        refractory_samples=round(settings.refractory_s * RATE_HZ),
+    )
+    return ears, stop

@@ -10,6 +10,7 @@ import msgspec
 
 from device.endpoint import CEILING_S
 from device.errors import ConfigError
+from device.wakeword import Sensitivity
 
 DEFAULTS = Path(__file__).with_name("default.toml")
 
@@ -41,6 +42,8 @@ class WakewordSection(_Section, frozen=True):
     """Which words wake and stop it."""
 
     words: tuple[str, ...]
+    sensitivity: Sensitivity
+    heads: tuple[str, ...]
     stop: str
     refractory_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 
@@ -167,6 +170,7 @@ def _resolve(config: Config, base: Path) -> Config:
         wakeword=replace(
             config.wakeword,
             words=tuple(model(word) for word in config.wakeword.words),
+            heads=tuple(near(path) for path in config.wakeword.heads),
             stop=model(config.wakeword.stop),
         ),
     )

@@ -11,7 +11,7 @@ from device.outbox import Outbox
 from device.session import Phase
 from device.turn import Turn
 from device.voice import Voice
-from device.wakeword import Detector
+from device.wakeword import Ears
 from hardware.board import Board
 
 
@@ -22,7 +22,7 @@ class Parts:
     device: str
     board: Board
     ear: Ear
-    detector: Detector
+    ears: Ears
     stop_word: str | None
     hands: Hands
     voice: Voice

@@ -12,6 +12,10 @@ tests/device/test_session.py reads them:
 * mute wins in every phase, and only a hand on the device leaves *muted*;
 * no event that the network can cause leads to capture or out of *muted*.
 
+A wake word is a proposal until the second ear agrees. In *idle* it begins a capture, so that no word is lost;
+what is captured is held until then. While an answer is awaited or played nothing is given up for a proposal:
+there the wake word counts once it is verified, as a barge-in.
+
 Deadlines are events too: whoever counts samples raises them (`endpoint`, `speaker`).
 """
 
@@ -34,6 +38,7 @@ class Event(Enum):
     """What can happen to a speaker; the value is the word used in logs."""
 
     WAKE_WORD = "wake word"
+    BARGE_IN = "barge-in"
     VERIFIED = "verified"
     REJECTED = "rejected"
     BUTTON_TAP = "button tap"
@@ -78,7 +83,7 @@ def _to(phase: Phase, *actions: Action) -> Step:
     return Step(phase, actions)
 
 
-TRIGGERS = frozenset({Event.WAKE_WORD, Event.BUTTON_TAP, Event.BUTTON_HOLD})
+TRIGGERS = frozenset({Event.WAKE_WORD, Event.BARGE_IN, Event.BUTTON_TAP, Event.BUTTON_HOLD})
 """The events that may start a capture."""
 
 REMOTE = frozenset({Event.RESPONSE, Event.REMOTE_STOP, Event.REMOTE_MUTE})
@@ -137,7 +142,7 @@ TRANSITIONS: dict[Phase, dict[Event, Step]] = {
     Phase.PROCESSING: {
         Event.RESPONSE: _to(Phase.RESPONDING, Action.PLAY),
         Event.NO_RESPONSE: _to(Phase.IDLE),
-        Event.WAKE_WORD: _to(Phase.VERIFYING, Action.START),
+        Event.BARGE_IN: _to(Phase.LISTENING, Action.START, Action.RELEASE),
         Event.BUTTON_HOLD: _to(Phase.LISTENING, Action.START, Action.RELEASE),
         Event.BUTTON_TAP: _to(Phase.IDLE),
         Event.STOP_WORD: _to(Phase.IDLE),
@@ -147,7 +152,7 @@ TRANSITIONS: dict[Phase, dict[Event, Step]] = {
     },
     Phase.RESPONDING: {
         Event.RESPONSE_OVER: _to(Phase.IDLE),
-        Event.WAKE_WORD: _to(Phase.VERIFYING, Action.HUSH, Action.START),
+        Event.BARGE_IN: _to(Phase.LISTENING, Action.HUSH, Action.START, Action.RELEASE),
         Event.BUTTON_HOLD: _to(Phase.LISTENING, Action.HUSH, Action.START, Action.RELEASE),
         Event.BUTTON_TAP: _to(Phase.IDLE, Action.HUSH),
         Event.STOP_WORD: _to(Phase.IDLE, Action.HUSH),

@@ -13,7 +13,7 @@ from device.envelope import Trigger
 from device.orders import Answer, Command, Order
 from device.parts import Parts
 from device.session import CAPTURING, END_REASONS, TRIGGERS, Action, Event, Phase
-from device.wakeword import Wake
+from device.wakeword import Opinion, Wake
 from device.witness import Tell
 from hardware.board import FRAME_SAMPLES, RATE_HZ, Frame
 from hardware.errors import EndOfInput
@@ -38,12 +38,14 @@ class Speaker:
         self._frames = 0
         self._turn = parts.turn
         self._turn_hear = parts.turn.hear
-        self._detect = parts.detector.hear
+        self._ears_hear = parts.ears.hear
         self._edges = parts.hands.edges
         self._inbox = parts.line.inbox
         self._due = 0
         self._deadline = 0
         self._was_lost = False
+        self._waiting: Wake | None = None  # proposed where nothing may be given up for a proposal
+        self._opinion: Opinion | None = None
         self._actions = {
             Action.START: lambda: parts.turn.begin(self.sample),
             Action.RELEASE: lambda: parts.turn.release(self.sample),
@@ -85,7 +87,7 @@ class Speaker:
             self._rest()
 
     def hear(self, frame: Frame) -> None:
-        """What one frame does. In *idle* it goes to the wake word detector and is dropped."""
+        """What one frame does. In *idle* it goes to both ears and is dropped."""
         now = self.sample = frame[0] + FRAME_SAMPLES
         ended = self._turn_hear(frame)
         if ended is not None:
@@ -93,10 +95,10 @@ class Speaker:
         if self._edges or self._inbox or now >= self._due:
             self._tend(now)
             if self.phase is Phase.MUTED:
-                return  # the detector has forgotten, and this frame is not told to it
-        wake = self._detect(frame[1], now)
-        if wake is not None:
-            self._wake(wake)
+                return  # the ears have forgotten, and this frame is not told to them
+        heard = self._ears_hear(frame[1], now)
+        if heard is not None:
+            self._notice(heard)
         if self._watched:
             self._tell_scores()
 
@@ -115,7 +117,7 @@ class Speaker:
             self.happen(Event.MIC_LOST)
         self.sample = self.parts.ear.rest()
         if lost and not self.parts.ear.lost:
-            self.parts.detector.forget()
+            self.parts.ears.forget()
         self._was_lost = self.parts.ear.lost
         self._tend(self.sample)
 
@@ -157,7 +159,7 @@ class Speaker:
             case Action.END:
                 self._turn.end(END_REASONS[event], self.sample)
             case Action.DROP:
-                self._turn.drop(event)
+                self._turn.drop(event, self._opinion if event is Event.REJECTED else None)
             case _:
                 self._actions[action]()
 
@@ -166,17 +168,51 @@ class Speaker:
         starts = Action.START in session.step(self.phase, event).actions
         if starts and self.parts.ear.lost:
             self._turn.refuse("no_microphone", self.sample)
-        elif not starts or self._turn.may_begin(trigger, self.sample):
+        elif starts and not self._turn.prepare(trigger):
+            self._turn.refuse("no_key", self.sample)
+        else:
             self.happen(event)
 
-    def _wake(self, wake: Wake) -> None:
-        if wake.word == self.parts.stop_word:
+    def _notice(self, heard: Wake | Opinion) -> None:
+        if isinstance(heard, Opinion):
+            self._judge(heard)
+        elif heard.word == self.parts.stop_word:
             self.happen(Event.STOP_WORD)
         elif self.phase not in CAPTURING:
             self._tell_scores(every=1)
-            trigger = Trigger("wake_word", wake.word, round(wake.score, 4), wake.model_sha256)
+            if heard.stands:
+                self._woken(heard)
+            else:
+                self._propose(heard)
+
+    def _propose(self, wake: Wake) -> None:
+        """Begin to capture at a proposal, if it costs nobody anything; else wait for the second ear."""
+        free = self.phase is Phase.IDLE and not self._turn.chimes
+        if free and self._turn.prepare(_trigger_of(wake)):
+            self.happen(Event.WAKE_WORD)
+        else:
+            self._waiting = wake
+
+    def _judge(self, opinion: Opinion) -> None:
+        """The second ear has had its say."""
+        waiting, self._waiting = self._waiting, None
+        self._opinion = opinion
+        if self.phase is Phase.VERIFYING:
+            self.happen(Event.VERIFIED if opinion.accepted else Event.REJECTED)
+        elif waiting is not None and opinion.accepted:
+            self._woken(waiting)
+        elif waiting is not None:
+            self._turn.reject(opinion)
+        self._tell("opinion", **_told(opinion))
+
+    def _woken(self, wake: Wake) -> None:
+        """A wake word stands: begin a capture wherever the table lets one begin."""
+        trigger = _trigger_of(wake)
+        if self.phase is Phase.IDLE:
             self._trigger(Event.WAKE_WORD, trigger)
-            self.happen(Event.VERIFIED)  # one ear so far: what it heard stands
+            self.happen(Event.VERIFIED)
+        elif self.phase not in CAPTURING:
+            self._trigger(Event.BARGE_IN, trigger)
 
     def _by_hand(self, event: Event) -> None:
         if self.phase is Phase.MUTED and event in TRIGGERS:
@@ -220,7 +256,7 @@ class Speaker:
 
     def _close(self) -> None:
         self.parts.ear.close()
-        self.parts.detector.forget()
+        self.parts.ears.forget()
         self.parts.voice.chirp("mute")
         self._tell("mute", on=True)
 
@@ -242,6 +278,21 @@ class Speaker:
     def _tell_scores(self, every: int = _SCORE_EVERY) -> None:
         self._frames += 1
         if self._watched and self._frames % every == 0:
-            detector = self.parts.detector
-            for word, score in detector.score.items():
-                self._tell("score", word=word, score=score, threshold=detector.threshold[word])
+            ears = self.parts.ears
+            for word, score in ears.score.items():
+                self._tell("score", word=word, score=score, threshold=ears.threshold[word])
+
+
+def _trigger_of(wake: Wake) -> Trigger:
+    return Trigger("wake_word", wake.word, round(wake.score, 4), wake.model_sha256)
+
+
+def _told(opinion: Opinion) -> dict[str, object]:
+    first, second = round(opinion.wake.score, 4), round(opinion.score, 4)
+    return {
+        "word": opinion.wake.word,
+        "first": first,
+        "second": second,
+        "threshold": opinion.threshold,
+        "accepted": opinion.accepted,
+    }

@@ -5,7 +5,7 @@ It does what the table in `session` decided; it decides nothing about phases its
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from device.capture import Capture, Recorder
 from device.envelope import Trigger
@@ -14,6 +14,7 @@ from device.outbox import Outbox
 from device.session import Event
 from device.trust import CloudKeys, Trust
 from device.voice import Voice
+from device.wakeword import Opinion
 from device.witness import Tell
 from hardware.board import Frame
 
@@ -43,7 +44,7 @@ class Turn:
         self._trust = trust
         self._outbox, self._voice, self._tell = around
         self._now = now
-        self._earcon = earcon
+        self.chimes = earcon
         self._next: tuple[Trigger, CloudKeys] | None = None
         self._capture: Capture | None = None
         self._answer: Answer | None = None
@@ -54,12 +55,10 @@ class Turn:
         """The first sample that is kept, or None when nothing is being captured."""
         return self._capture.first_sample if self._capture is not None else None
 
-    def may_begin(self, trigger: Trigger, now: int) -> bool:
+    def prepare(self, trigger: Trigger) -> bool:
         """Say whether there is somebody to seal a capture for, and remember what it is for `begin`."""
         keys = self._trust.at(self._now())
         self._next = (trigger, keys) if keys is not None else None
-        if keys is None:
-            self.refuse("no_key", now)
         return keys is not None
 
     def refuse(self, why: str, now: int) -> None:
@@ -75,7 +74,7 @@ class Turn:
             return
         trigger, keys = ready
         self._voice.hush()
-        first = now + (self._voice.chirp("wake") if self._earcon else 0)
+        first = now + (self._voice.chirp("wake") if self.chimes else 0)
         self._capture = self._recorder.start(trigger, first, keys)
         name = self._capture.name
         self._tell("trigger", trigger=trigger.kind, word=trigger.word, score=trigger.score, id=name)
@@ -98,16 +97,25 @@ class Turn:
             readers = [reader.name for reader in capture.header.readers]
             self._tell("utterance", **_span(capture), id=capture.name, reason=reason, readers=readers)
 
-    def drop(self, event: Event) -> None:
-        """Forget what was captured; nothing of it has left."""
+    def drop(self, event: Event, opinion: Opinion | None = None) -> None:
+        """Forget what was captured; nothing of it has left. With an `opinion`, it was no wake word."""
         capture, self._capture = self._capture, None
-        if capture is not None:
-            capture.drop()
-            kind = "rejected_wake" if event is Event.REJECTED else "dropped"
-            self._outbox.note(
-                kind, utterance=capture.name, cause=event.value.replace(" ", "_"), **_span(capture)
-            )
-            self._tell("refused", why=kind, **_span(capture))
+        if capture is None:
+            return
+        capture.drop()
+        if opinion is not None:
+            self.reject(opinion, utterance=capture.name, **_span(capture))
+        else:
+            cause = event.value.replace(" ", "_")
+            self._outbox.note("dropped", utterance=capture.name, cause=cause, **_span(capture))
+            self._tell("refused", why="dropped", **_span(capture))
+
+    def reject(self, opinion: Opinion, **captured: Any) -> None:
+        """Write down a wake that the second ear did not hear, with both scores, and what was dropped."""
+        scores = {"first_score": round(opinion.wake.score, 4), "second_score": round(opinion.score, 4)}
+        span = captured or {"first_sample": opinion.wake.sample, "samples": 0}
+        self._outbox.note("rejected_wake", cause="second_ear", **span, **scores)
+        self._tell("rejected", word=opinion.wake.word, threshold=opinion.threshold, **span, **scores)
 
     def answers(self, answer: Answer) -> bool:
         """Keep `answer` to be played, if it is to what was asked last; say whether it is."""

@@ -16,6 +16,7 @@ LEFT: frozenset[str] = frozenset(get_args(LeftKind))
 STAYED: frozenset[str] = frozenset(get_args(StayedKind))
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]  # what RFC 8785 can write
+Score = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$", max_length=64)]
 
 
@@ -24,7 +25,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_
 
     `index` is the row's place in the tree. `topic`, `bytes` and `sha256` (hex) are of the payload published:
     a kind in LEFT has all three, but for `connect`, which need not; a kind in STAYED has none. `first_sample`
-    and `samples` say which audio is meant, `cause` why. Raises RowError for a row against these rules.
+    and `samples` say which audio is meant, `cause` why; `first_score` and `second_score`, 0 to 1, what the
+    two ears gave a rejected wake. Raises RowError for a row against these rules.
     """
 
     index: Count
@@ -37,6 +39,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_
     first_sample: Count | None = None
     samples: Count | None = None
     cause: str | None = None
+    first_score: Score | None = None
+    second_score: Score | None = None
 
     def __post_init__(self) -> None:
         published = [value is not None for value in (self.topic, self.bytes, self.sha256)]

@@ -25,13 +25,16 @@ _HIGHEST = np.full(_SHAPE, 127.0)  # a feature is never negative, so only the up
 class Model:
     """One wake word's model and its state. For one stream of features; a second stream needs a second one."""
 
-    def __init__(self, manifest: Manifest) -> None:
-        """Open the model. Raises ModelError: it is not a streaming microWakeWord model."""
+    def __init__(self, manifest: Manifest, window: int | None = None) -> None:
+        """Open the model; its score is the mean of `window` levels, or of as many as the manifest says.
+
+        Raises ModelError: it is not a streaming microWakeWord model.
+        """
         self.word = manifest.word
         self.sha256 = manifest.sha256
         self.cutoff = manifest.cutoff
         self._manifest = manifest
-        self._window = manifest.window
+        self._window = window or manifest.window
         self._scratch = np.zeros(_SHAPE)
         self.reset()
 

@@ -1,0 +1,115 @@
+"""Both ears on one stream: the first proposes, the second agrees within 240 ms or it was nothing.
+
+The first ear is cheap and eager, the second is asked only about what the first proposes. Time is a sample
+index. Keeps features and scores, never audio; never decides what a wake is good for.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from device.wakeword.detector import Detector, Wake
+from hardware.board import FRAME_SAMPLES, RATE_HZ
+
+_WINDOW_SAMPLES = RATE_HZ * 240 // 1000
+_ASKED_AT = tuple(RATE_HZ * ms // 1000 for ms in (0, 60, 120, 180))
+"""When the second ear is asked, in samples after the proposal; once more at the end of the window."""
+
+
+class SecondEar(Protocol):
+    """What is asked about a proposal. It remembers for itself, and only features."""
+
+    def keep(self, rows: npt.NDArray[np.float64]) -> None:
+        """Remember three more rows of the first ear's features, shape (1, 3, 40)."""
+
+    def score(self, word: str) -> float:
+        """Return how much what is remembered sounds like `word`, 0 to 1."""
+
+    def forget(self) -> None:
+        """Wipe what is remembered."""
+
+
+class Opinion(NamedTuple):
+    """What the second ear says of a proposal."""
+
+    wake: Wake
+    score: float
+    """Its best score since the proposal."""
+    sample: int
+    """The sample index up to which it had heard when it was sure."""
+    accepted: bool
+    threshold: float
+    """What the score had to reach."""
+
+
+class Ears:
+    """Two ears. Words without a threshold are heard by the first alone, and their wakes stand at once."""
+
+    def __init__(
+        self, detector: Detector, second: SecondEar, thresholds: Mapping[str, float], *, patient: bool = False
+    ) -> None:
+        """`detector` must propose the words in `thresholds` and let `second` keep what it hears.
+
+        `patient`: decide at the end of the window and not before, so that an opinion has the best score there
+        is, whatever the threshold; for studies.
+        """
+        self.thresholds = dict(thresholds)
+        self._detector = detector
+        self._second = second
+        self._patient = patient
+        self._pending: Wake | None = None
+        self._asked = 0
+        self._best = 0.0
+
+    @property
+    def score(self) -> dict[str, float]:
+        """The first ear's latest score of every word."""
+        return self._detector.score
+
+    @property
+    def threshold(self) -> dict[str, float]:
+        """What the first ear's score must exceed, of every word."""
+        return self._detector.threshold
+
+    def hear(self, pcm: bytes, end: int) -> Wake | Opinion | None:
+        """Hear a frame (20 ms, s16le mono 16 kHz) that ends before sample index `end`.
+
+        Returns a wake: one that stands, or a proposal; or the opinion on the proposal returned before.
+        Between a proposal and its opinion no other word is proposed, but words that stand are heard.
+        """
+        wake = self._detector.hear(pcm, end)
+        if self._pending is not None:
+            return wake if wake is not None and wake.stands else self._ask(self._pending, end)
+        if wake is not None and not wake.stands:
+            self._detector.hush(wake.word)
+            self._pending, self._asked, self._best = wake, 0, 0.0
+        return wake
+
+    def forget(self) -> None:
+        """Wipe features, states and what is pending; the refractory period goes on."""
+        self._detector.forget()
+        self._second.forget()
+        self._pending = None
+
+    def reset(self) -> None:
+        """Forget, and end the refractory period too: the next sample begins another stream."""
+        self.forget()
+        self._detector.reset()
+
+    def _ask(self, wake: Wake, end: int) -> Opinion | None:
+        since = end - wake.sample
+        last = since + FRAME_SAMPLES > _WINDOW_SAMPLES
+        if not last and (self._asked == len(_ASKED_AT) or since < _ASKED_AT[self._asked]):
+            return None
+        self._asked += 1
+        self._best = max(self._best, self._second.score(wake.word))
+        threshold = self.thresholds[wake.word]
+        accepted = self._best >= threshold
+        if not last and (self._patient or not accepted):
+            return None
+        self._pending = None
+        if accepted:
+            self._detector.accept(wake.word, wake.sample)
+        return Opinion(wake, self._best, end, accepted, threshold)
