@@ -27,6 +27,10 @@ _LINES: dict[str, Callable[[Fields], str]] = {
         "connected, and the cloud is there" if f["up"] else "no broker or no cloud: keeping it sealed"
     ),
     "trigger": _trigger,
+    "verified": lambda f: f"the second ear agrees, score {f['second_score']:.2f}",
+    "rejected": lambda f: (
+        f'no "{f["word"]}" after all, scores {f["first_score"]:.2f} and {f["second_score"]:.2f}: nothing kept'
+    ),
     "utterance": _utterance,
     "ack": lambda f: f"the cloud says: {f['state']}",
     "answer": lambda f: f"answered ({f['intent']})",

@@ -13,6 +13,7 @@ from device.envelope import Trigger
 from device.orders import Answer, Command, Order
 from device.parts import Parts
 from device.session import CAPTURING, END_REASONS, TRIGGERS, Action, Event, Phase
+from device.turn import scores_of
 from device.wakeword import Opinion, Wake
 from device.witness import Tell
 from hardware.board import FRAME_SAMPLES, RATE_HZ, Frame
@@ -197,13 +198,14 @@ class Speaker:
         """The second ear has had its say."""
         waiting, self._waiting = self._waiting, None
         self._opinion = opinion
+        if opinion.accepted and (waiting is not None or self.phase is Phase.VERIFYING):
+            self._tell("verified", word=opinion.wake.word, threshold=opinion.threshold, **scores_of(opinion))
         if self.phase is Phase.VERIFYING:
             self.happen(Event.VERIFIED if opinion.accepted else Event.REJECTED)
         elif waiting is not None and opinion.accepted:
             self._woken(waiting)
         elif waiting is not None:
             self._turn.reject(opinion)
-        self._tell("opinion", **_told(opinion))
 
     def _woken(self, wake: Wake) -> None:
         """A wake word stands: begin a capture wherever the table lets one begin."""
@@ -285,14 +287,3 @@ class Speaker:
 
 def _trigger_of(wake: Wake) -> Trigger:
     return Trigger("wake_word", wake.word, round(wake.score, 4), wake.model_sha256)
-
-
-def _told(opinion: Opinion) -> dict[str, object]:
-    first, second = round(opinion.wake.score, 4), round(opinion.score, 4)
-    return {
-        "word": opinion.wake.word,
-        "first": first,
-        "second": second,
-        "threshold": opinion.threshold,
-        "accepted": opinion.accepted,
-    }

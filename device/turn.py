@@ -112,7 +112,7 @@ class Turn:
 
     def reject(self, opinion: Opinion, **captured: Any) -> None:
         """Write down a wake that the second ear did not hear, with both scores, and what was dropped."""
-        scores = {"first_score": round(opinion.wake.score, 4), "second_score": round(opinion.score, 4)}
+        scores = scores_of(opinion)
         span = captured or {"first_sample": opinion.wake.sample, "samples": 0}
         self._outbox.note("rejected_wake", cause="second_ear", **span, **scores)
         self._tell("rejected", word=opinion.wake.word, threshold=opinion.threshold, **span, **scores)
@@ -130,6 +130,11 @@ class Turn:
         if answer is not None:
             self._voice.answer(answer, now)
             self._tell("answer", id=answer.utterance, text=answer.text, intent=answer.intent)
+
+
+def scores_of(opinion: Opinion) -> dict[str, float]:
+    """Return what both ears gave a wake, as it is told and written down."""
+    return {"first_score": round(opinion.wake.score, 4), "second_score": round(opinion.score, 4)}
 
 
 def _span(capture: Capture) -> dict[str, int]:

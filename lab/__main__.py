@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -11,6 +11,7 @@ from cloud_stub.errors import CloudError
 from device.envelope import EnvelopeError
 from device.errors import DeviceError
 from device.ledger import LedgerError
+from device.wakeword import Sensitivity
 from hardware.errors import HardwareError
 from lab.errors import LabError
 from lab.report import ReportError
@@ -43,12 +44,75 @@ def hear(
     word: Annotated[
         list[str], typer.Option(help="A wake word by name, or a manifest's path; several times.")
     ],
+    sensitivity: Annotated[Sensitivity, typer.Option(help="How easily it wakes.")] = "balanced",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a wake.")] = False,
 ) -> None:
-    """Play recordings to the firmware's wake word detector, as fast as possible: one line a wake."""
+    """Play recordings to the firmware's two ears, as fast as possible: one line a wake or a rejected one."""
     from lab import hear as hearing
 
-    sys.exit(hearing.run(files, word, as_json, sys.stdout))
+    sys.exit(hearing.run(files, word, as_json, sys.stdout, sensitivity))
+
+
+@app.command()
+def study(  # noqa: PLR0913, PLR0917  # options of a command are its arguments
+    audio: Annotated[Path, typer.Argument(help="A folder of audio, or of folders of it.")],
+    out: Annotated[Path, typer.Option(help="Folder for all that comes of it; named again, it goes on.")],
+    word: Annotated[
+        list[str] | None,
+        typer.Option(help="A wake word by name, or a manifest's path; several times. The firmware's own."),
+    ] = None,
+    sensitivity: Annotated[Sensitivity, typer.Option(help="How easily the second ear agrees.")] = "balanced",
+    head: Annotated[
+        list[Path] | None,
+        typer.Option(help="A head of the second ear, from enrol or training; several times."),
+    ] = None,
+    rounds: Annotated[
+        int, typer.Option(min=1, max=1000, help="How often each file is heard, a little altered each time.")
+    ] = 1,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="How many processes; one for each core.")
+    ] = None,
+    keep_clips: Annotated[
+        bool, typer.Option("--keep-clips", help="Keep what would have been sent as WAV files.")
+    ] = False,
+    at_m: Annotated[
+        list[float] | None,
+        typer.Option(help="Hear what says the word from so far as well; several times."),
+    ] = None,
+    snr_db: Annotated[
+        list[float] | None, typer.Option(help="With noise, so many dB below them there; several times.")
+    ] = None,
+    noise: Annotated[Path | None, typer.Option(help="A folder of noise for it; pink noise without.")] = None,
+    beam: Annotated[
+        Literal["first", "delay-and-sum", "both"],
+        typer.Option(help="By one microphone, by four added, or both."),
+    ] = "both",
+    pets: Annotated[
+        Path | None, typer.Option(help="The folder of the PETS 2020 study, to put its speakers beside ours.")
+    ] = None,
+) -> None:
+    """Hear hours of audio: false wakes, how long would have been listened, how often it repeats."""
+    from device.config import load
+    from lab.study.rooms import conditions
+    from lab.study.run import Wish
+    from lab.study.run import run as run_study
+
+    rooms = {each.name: each for each in conditions(at_m or [], snr_db or [], beam, noise)}
+    words = word or list(load(None).wakeword.words)
+    wish = Wish(words, sensitivity, rounds, jobs, keep_clips, rooms, head or (), pets)
+    sys.exit(run_study(audio, out, wish))
+
+
+@app.command()
+def pets(
+    directory: Annotated[Path, typer.Argument(help="The folder data of djdubois/smart-speakers-study.")],
+    out: Output = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a row.")] = False,
+) -> None:
+    """Print the PETS 2020 study of false wakes from its files: by speaker, wake word and show."""
+    from lab.study import pets_show
+
+    sys.exit(pets_show.run(directory, as_json, out, sys.stdout))
 
 
 @app.command(name="open")

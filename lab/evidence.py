@@ -54,7 +54,7 @@ class Evidence:
         """What was kept, if only until a wake was rejected: what the speaker told of, and what its messages
         hold, told or not.
         """
-        told = [*self.utterances, *(e for e in self.of("refused") if "samples" in e)]
+        told = [*self.utterances, *self.of("rejected"), *(e for e in self.of("refused") if "samples" in e)]
         kept = {(e["first_sample"], e["first_sample"] + e["samples"]) for e in told}
         sent = {(u.header.first_sample, u.header.first_sample + len(u.pcm) // 2) for u in self.opened}
         return sorted((first, end) for first, end in kept | sent if first < end)

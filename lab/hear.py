@@ -1,4 +1,4 @@
-"""Plays recordings to the firmware's wake word detector, as fast as it can hear, and tells when it woke.
+"""Plays recordings to the firmware's two ears, as fast as they can hear, and tells when they woke.
 
 Any rate, any number of channels (their mean is heard), any length: a file is read, resampled and heard
 piece by piece, so an hour takes no more memory than a minute. Never writes to what it reads.
@@ -6,7 +6,7 @@ piece by piece, so an hour takes no more memory than a minute. Never writes to w
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from os import fsencode
@@ -22,8 +22,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from device.errors import ModelError
-from device.wakeword import Detector, Model, find
-from device.wakeword.detector import NO_OVERRIDES
+from device.wakeword import Ears, Opinion, Sensitivity, Wake, open_ears
 from hardware.board import FRAME_BYTES, RATE_HZ
 
 _READ_VALUES = 1 << 17  # values a read, over all channels: half a MiB
@@ -46,6 +45,8 @@ class Heard(NamedTuple):
     score: float
     verified: bool | None = None
     """What the second ear said; None when it was not asked."""
+    second: float | None = None
+    """How sure it was."""
 
 
 def hear(
@@ -53,39 +54,39 @@ def hear(
     words: Sequence[str],
     broken: Callable[[AudioError], None] | None = None,
     tick: Callable[[float], None] | None = None,
-    thresholds: Mapping[str, float] = NO_OVERRIDES,
+    sensitivity: Sensitivity = "balanced",
 ) -> Iterator[Heard]:
-    """Yield every wake in the files, in order; each file is heard by a detector that knows nothing yet.
+    """Yield every wake in the files, in order, and what the second ear rejected; each file is a new stream.
 
-    `words` are names or manifest paths, for `device.wakeword.find`. `broken` is given the error of a
+    `words` are names or manifest paths, for `device.wakeword.open_ears`. `broken` is given the error of a
     file that cannot be heard, and the rest goes on; without it the error is raised. `tick` is given the
-    seconds of audio heard since the last call. `thresholds` are for `Detector`. Raises ModelError.
+    seconds of audio heard since the last call. Raises ModelError.
     """
-    detector = Detector([Model(find(word)) for word in dict.fromkeys(words)], thresholds=thresholds)
+    ears = open_ears(words, sensitivity)
     for file in files:
-        detector.reset()
+        ears.reset()
         try:
-            yield from _hear_file(file, detector, tick)
+            yield from _hear_file(file, ears, tick)
         except AudioError as error:
             if broken is None:
                 raise
             broken(error)
 
 
-def _hear_file(file: Path, detector: Detector, tick: Callable[[float], None] | None) -> Iterator[Heard]:
+def _hear_file(file: Path, ears: Ears, tick: Callable[[float], None] | None) -> Iterator[Heard]:
     end = 0
-    for pcm in chain(_pieces(file), [_TAIL]):
+    for pcm in chain(pieces(file), [_TAIL]):
         for at in range(0, len(pcm), FRAME_BYTES):
             frame = pcm[at : at + FRAME_BYTES]
             end += len(frame) // 2
-            wake = detector.hear(frame, end)
-            if wake is not None:
-                yield Heard(str(file), round(wake.sample / RATE_HZ, 3), wake.word, round(wake.score, 4))
+            heard = ears.hear(frame, end)
+            if heard is not None and (isinstance(heard, Opinion) or heard.stands):
+                yield _told(str(file), heard)
         if tick is not None and pcm is not _TAIL:
             tick(len(pcm) / 2 / RATE_HZ)
 
 
-def _pieces(file: Path) -> Iterator[bytes]:
+def pieces(file: Path) -> Iterator[bytes]:
     """Yield a file as s16le mono 16 kHz, piece by piece. Raises AudioError."""
     try:
         with soundfile.SoundFile(fsencode(file)) as sound:
@@ -133,6 +134,7 @@ class _Tally:
 
     console: Console
     wakes: int = 0
+    rejected: int = 0
     broken: int = 0
     seconds: float = 0.0
 
@@ -147,11 +149,20 @@ class _Tally:
         broken = f" ({self.broken} could not be heard)" if self.broken else ""
         return (
             f"{files} files{broken}, {self.seconds / 3600:.3f} h of audio, {self.wakes} wakes, "
+            f"{self.rejected} rejected by the second ear, "
             f"{self.seconds / elapsed_s:.0f} x real time"
         )
 
 
-def run(files: list[Path], words: list[str], as_json: bool, out: TextIO) -> int:
+def _told(file: str, heard: Wake | Opinion) -> Heard:
+    wake = heard.wake if isinstance(heard, Opinion) else heard
+    seconds, score = round(wake.sample / RATE_HZ, 3), round(wake.score, 4)
+    if isinstance(heard, Opinion):
+        return Heard(file, seconds, wake.word, score, heard.accepted, round(heard.score, 4))
+    return Heard(file, seconds, wake.word, score)
+
+
+def run(files: list[Path], words: list[str], as_json: bool, out: TextIO, sensitivity: Sensitivity) -> int:
     """Write each wake to `out`, what went wrong and a summary to stderr; return the exit code.
 
     0; 3 when a file could not be heard or a model is missing; 130 when interrupted, after the summary.
@@ -159,7 +170,7 @@ def run(files: list[Path], words: list[str], as_json: bool, out: TextIO) -> int:
     tally = _Tally(Console(stderr=True))
     began, code = perf_counter(), 0
     try:
-        _hear_all(files, words, as_json, out, tally)
+        _hear_all(files, words, as_json, out, tally, sensitivity)
     except ModelError as error:
         tally.say(str(error))
         return error.exit_code
@@ -169,7 +180,14 @@ def run(files: list[Path], words: list[str], as_json: bool, out: TextIO) -> int:
     return code or (AudioError.exit_code if tally.broken else 0)
 
 
-def _hear_all(files: list[Path], words: list[str], as_json: bool, out: TextIO, tally: _Tally) -> None:
+def _hear_all(
+    files: list[Path],
+    words: list[str],
+    as_json: bool,
+    out: TextIO,
+    tally: _Tally,
+    sensitivity: Sensitivity,
+) -> None:
     screen = tally.console
     same_screen = out is sys.stdout and out.isatty()  # lines and progress must not run into each other
     with Progress(
@@ -188,8 +206,11 @@ def _hear_all(files: list[Path], words: list[str], as_json: bool, out: TextIO, t
             tally.seconds += seconds
             progress.advance(bar, seconds)
 
-        for heard in hear(files, words, tally.add_broken, tick):
-            tally.wakes += 1
+        for heard in hear(files, words, tally.add_broken, tick, sensitivity):
+            if heard.verified is False:
+                tally.rejected += 1
+            else:
+                tally.wakes += 1
             print(_line(heard, as_json), file=sys.stdout if same_screen else out, flush=True)
 
 
@@ -197,7 +218,9 @@ def _line(heard: Heard, as_json: bool) -> str:
     if as_json:
         return json.dumps(heard._asdict())
     file = heard.file.encode(errors="backslashreplace").decode()
-    return f"{file}  {heard.seconds:.2f} s  {heard.word}  {heard.score:.3f}"
+    second = "" if heard.second is None else f"  {heard.second:.3f}"
+    rejected = "  rejected" if heard.verified is False else ""
+    return f"{file}  {heard.seconds:.2f} s  {heard.word}  {heard.score:.3f}{second}{rejected}"
 
 
 def _length_s(file: Path) -> float:

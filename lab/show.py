@@ -17,7 +17,8 @@ from lab.timeline import Event
 
 _STYLES = {
     "trigger": "bold cyan", "utterance": "cyan", "answer": "green", "heard": "green", "mute": "bold red",
-    "link": "yellow", "refused": "magenta", "scene": "dim", "ack": "dim",
+    "link": "yellow", "refused": "magenta", "rejected": "magenta", "verified": "cyan", "scene": "dim",
+    "ack": "dim",
 }  # fmt: skip
 
 
@@ -27,13 +28,18 @@ def _scene(event: Event) -> str:
 
 
 def _trigger(event: Event) -> str:
-    word = f" “{event['word']}”, score {event['score']:.2f}" if event.get("word") else ""
-    return f"triggered by {event['trigger'].replace('_', ' ')}{word}: listening"
+    word = f" “{event['word']}”, score {event['score']:.2f}" if event.get("word") else ": listening"
+    return f"triggered by {event['trigger'].replace('_', ' ')}{word}"
 
 
 _WORDS: dict[str, Callable[[Event], str]] = {
     "scene": _scene,
     "trigger": _trigger,
+    "verified": lambda e: f"the second ear agrees, score {e['second_score']:.2f}: listening",
+    "rejected": lambda e: (
+        f"rejected: “{e['word']}” scored {e['first_score']:.2f} with the first ear, "
+        f"{e['second_score']:.2f} with the second"
+    ),
     "utterance": lambda e: f"kept {e['samples'] / RATE_HZ:.2f} s, ended by {e['reason'].replace('_', ' ')}",
     "heard": lambda e: f"the cloud heard: “{e['text']}”",
     "answer": lambda e: f"answered: “{e['text']}”",
@@ -97,6 +103,11 @@ def summary(evidence: Evidence) -> list[Row]:
         ),
         Row("muted", f"{muted / RATE_HZ:.2f} s", "the microphone was closed"),
         Row("kept", f"{kept / RATE_HZ:.2f} s", f"after {len(evidence.of('trigger'))} triggers"),
+        Row(
+            "rejected",
+            f"{len(evidence.of('rejected'))} wakes",
+            "proposed by the first ear, dropped and wiped when the second did not agree",
+        ),
         Row(
             "sent",
             f"{sent / RATE_HZ:.2f} s",

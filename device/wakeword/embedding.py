@@ -19,8 +19,9 @@ Floats = npt.NDArray[np.float32]
 BANDS, SIZE = 40, 96
 REACH_ROWS = 68
 """How many rows of features (10 ms each) one embedding is made of."""
+STRIDE_ROWS = 2
 SPACING_ROWS = 8
-"""Rows between two embeddings: 80 ms."""
+"""Rows between two embeddings that a head takes: 80 ms."""
 FULL_SCALE = 26.0
 """What int8 can hold of a feature in the first ear's models; the network's rows are divided by it."""
 
@@ -47,12 +48,20 @@ class Embedding:
 
         `rows`: float32 features divided by FULL_SCALE, shape (rows_for(count), BANDS), oldest first.
         """
-        (enter, half, *wide, leave) = self._layers
+        spaced = self._before_last(rows)[:: SPACING_ROWS // STRIDE_ROWS][-count:]
+        return _conv(spaced, self._layers[-1])
+
+    def every(self, rows: Floats) -> Floats:
+        """Return the embeddings of a whole stream, STRIDE_ROWS apart, from the first REACH_ROWS on."""
+        return _conv(self._before_last(rows), self._layers[-1])
+
+    def _before_last(self, rows: Floats) -> Floats:
+        (enter, half, *wide, _) = self._layers
         y = _relu(_conv(rows, enter))
-        y = _relu(_conv(y, half, stride=2))
+        y = _relu(_conv(y, half, stride=STRIDE_ROWS))
         for layer, dilation in zip(wide, _DILATIONS, strict=True):
             y = y[2 * dilation :] + _relu(_conv(y, layer, dilation=dilation))
-        return _conv(y[:: SPACING_ROWS // 2][-count:], leave)
+        return y
 
 
 def rows_for(count: int) -> int:

@@ -27,16 +27,14 @@ class Verifier:
 
     def __init__(self, heads: Sequence[Head]) -> None:
         """Raises ModelError: a head was trained on another network than the one that ships."""
-        path = HEADS / "embedding.npz"
-        weights = _read(path)
-        digest = sha256(weights).hexdigest()
+        digest = shipped_sha256()
         for head in heads:
             if head.embedding != digest:
                 raise ModelError(
                     f"head for {head.word}: made for the network {head.embedding[:12]}, not {digest[:12]}; "
                     "enrol or train again"
                 )
-        self._embedding = Embedding(weights, path)
+        self._embedding = shipped_embedding()
         self._heads = {head.word: (head.row(), head.bias, head.embeddings) for head in heads}
         self._rows = np.zeros((2 * _MEMORY_ROWS, BANDS), np.float32)  # twice, so the last 1.9 s are one piece
         self._at = 0
@@ -59,6 +57,19 @@ class Verifier:
     def forget(self) -> None:
         """Wipe what is remembered, as if there had been silence."""
         self._rows.fill(0)
+
+
+_NETWORK = HEADS / "embedding.npz"
+
+
+def shipped_embedding() -> Embedding:
+    """Return the network that ships. Raises ModelError: its file is missing or broken."""
+    return Embedding(_read(_NETWORK), _NETWORK)
+
+
+def shipped_sha256() -> str:
+    """Return the SHA-256 of its file, by which heads name it. Raises ModelError: it can't be read."""
+    return sha256(_read(_NETWORK)).hexdigest()
 
 
 def packaged(word: str) -> Head | None:

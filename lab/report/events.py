@@ -45,6 +45,26 @@ class Trigger(Event, frozen=True):
     threshold: float | None = None
 
 
+class Judged(Event, frozen=True):
+    """What both ears gave a wake word, and what the second had to reach."""
+
+    word: str
+    first_score: float
+    second_score: float
+    threshold: float
+
+
+class Verified(Judged, frozen=True):
+    """The second ear agreed."""
+
+
+class Rejected(Judged, frozen=True):
+    """The second ear did not agree: what was captured of it was dropped."""
+
+    first_sample: Samples = 0
+    samples: Samples = 0
+
+
 class Score(Event, frozen=True):
     """One output of the wake word detector, 0 to 1."""
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from lab.report.axis import ZOOMS, Axis, clock
-from lab.report.events import Refused, Scene, Trigger
+from lab.report.events import Refused, Rejected, Scene, Trigger
 from lab.report.spans import minus
 from lab.report.svg import Pen, title
 from lab.report.tracks import Shown
@@ -27,8 +27,18 @@ def flags_of(shown: Shown) -> list[Flag]:
     flags += [
         Flag(r.sample, f"refused: {r.why}", f"refused: {r.why}") for r in shown.run.timeline.of(Refused)
     ]
+    flags += [_rejected_flag(row) for row in shown.run.timeline.of(Rejected)]
     shows = [flag for flag in flags if shown.axis.shows(flag.sample, flag.sample)]
     return sorted(shows, key=lambda flag: flag.sample)
+
+
+def _rejected_flag(row: Rejected) -> Flag:
+    words = f"rejected {row.first_score:.2f}, {row.second_score:.2f}"
+    whole = (
+        f"{clock(row.sample, tenths=True)} rejected: “{row.word}” scored {row.first_score:.2f} with the "
+        f"first ear, {row.second_score:.2f} with the second, which must reach {row.threshold:.2f}"
+    )
+    return Flag(row.sample, words, whole)
 
 
 def _scene_flag(row: Scene) -> Flag:

@@ -23,10 +23,12 @@ from lab.report.events import (
     Play,
     Publish,
     Refused,
+    Rejected,
     Scene,
     Score,
     Trigger,
     Utterance,
+    Verified,
 )
 
 AnyEvent = (
@@ -43,6 +45,8 @@ AnyEvent = (
     | Scene
     | Mute
     | Refused
+    | Verified
+    | Rejected
     | Play
 )
 E = TypeVar("E", bound=Event)
