@@ -8,6 +8,7 @@ Never sees audio, keeps nothing between calls.
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +38,7 @@ class Embedding:
         try:
             with np.load(BytesIO(weights), allow_pickle=False) as file:
                 layers = [(file[f"{name}.w"], file[f"{name}.b"]) for name in _LAYERS]
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise ModelError(f"{path}: not an embedding network ({error}); restore the file") from error
         self._layers: list[tuple[Floats, Floats, int]] = [
             (_flat(w), b.astype(np.float32), w.shape[2]) for w, b in layers

@@ -5,7 +5,7 @@ libraries in one process: they export the same symbols, and the second one abort
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -24,6 +24,7 @@ _OTHERS = ("pymicro_wakeword", "pyopen_wakeword")  # each brings a library of it
 class Interpreter(Protocol):
     """What is used of a TFLite interpreter; both runtimes have it."""
 
+    resize_tensor_input: Callable[[int, Sequence[int]], None]
     allocate_tensors: Callable[[], None]
     get_input_details: Callable[[], list[dict[str, Any]]]
     get_output_details: Callable[[], list[dict[str, Any]]]
@@ -40,10 +41,13 @@ def runtime_name() -> str:
     raise ModelError("wake word: no TFLite interpreter is installed; pip install ai-edge-litert")
 
 
-def open_interpreter(path: Path, model: bytes | None = None) -> Interpreter:
+def open_interpreter(
+    path: Path, model: bytes | None = None, shape: Sequence[int] | None = None
+) -> Interpreter:
     """Return an interpreter of one thread, its tensors allocated and every streaming state at its start.
 
     `model` is what `path` was seen to hold when it was checked; when it is given, the file is not read again.
+    `shape` is that of the first input, for a model that leaves it open.
     Raises ModelError: not a model, or no interpreter that works. Give it only what has the right SHA-256:
     tflite-runtime does not look whether a model is whole before it runs it.
     """
@@ -51,6 +55,8 @@ def open_interpreter(path: Path, model: bytes | None = None) -> Interpreter:
     make = _interpreter()
     try:
         interpreter = make(**source, num_threads=1)
+        if shape is not None:
+            interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], shape)
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
