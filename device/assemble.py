@@ -109,6 +109,7 @@ def _ears(config: Config) -> tuple[Ears, str | None]:
         settings.words,
         settings.sensitivity,
         stop=settings.stop,
+        second_ear=settings.second_ear,
         heads=settings.heads,
         refractory_samples=round(settings.refractory_s * RATE_HZ),
     )

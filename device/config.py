@@ -10,7 +10,7 @@ import msgspec
 
 from device.endpoint import CEILING_S
 from device.errors import ConfigError
-from device.wakeword import Sensitivity
+from device.wakeword import SecondEarName, Sensitivity
 
 DEFAULTS = Path(__file__).with_name("default.toml")
 
@@ -43,6 +43,7 @@ class WakewordSection(_Section, frozen=True):
 
     words: tuple[str, ...]
     sensitivity: Sensitivity
+    second_ear: SecondEarName
     heads: tuple[str, ...]
     stop: str
     refractory_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)]

@@ -5,6 +5,8 @@
     ├── SoundError          replace the sound
     ├── MicrophoneError     open the microphone first, or find out who holds it
     │   └── MicrophoneLost  close it, rest, open it again
+    ├── RoomError           move what is placed in the room, or change the room
+    ├── NotInstalled        install what the message names
     └── EndOfInput          stop: a simulated world is over
 
 Every message is one line: where, what, what to do next. `exit_code` is what a command line ends with.
@@ -33,6 +35,14 @@ class MicrophoneError(HardwareError, OSError):
 
 class MicrophoneLost(MicrophoneError):  # noqa: N818 - it names what happened, as EOFError does not
     """The microphone went away, or is not there yet."""
+
+
+class RoomError(HardwareError, ValueError):
+    """A room cannot be rendered: a place outside of it, or walls that no such room can have."""
+
+
+class NotInstalled(HardwareError, ImportError):  # noqa: N818 - it says what is to be done
+    """A library that only some of this package needs is not there."""
 
 
 class EndOfInput(HardwareError, EOFError):  # noqa: N818 - the ordinary end of a simulated world

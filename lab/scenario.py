@@ -86,6 +86,7 @@ class Expect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     utterances: int | None = None
     complete: int | None = None
+    rejected: int | None = None
     trigger: tuple[Trigger, ...] | None = None
     end_reason: tuple[EndReason, ...] | None = None
     heard: tuple[str, ...] | None = None

@@ -30,6 +30,7 @@ def _expectations(expect: Expect, evidence: Evidence) -> Iterator[Verdict]:
     utterances = evidence.utterances
     yield from _count("utterances", expect.utterances, len(utterances))
     yield from _count("complete", expect.complete, len(evidence.complete))
+    yield from _count("rejected by the second ear", expect.rejected, len(evidence.of("rejected")))
     yield from _count("kept by the cloud", expect.kept_by_the_cloud, evidence.outcome.kept_by_the_cloud)
     told: dict[str, tuple[list[str], Sequence[str] | None, Fits]] = {
         "trigger": ([evidence.trigger(u["id"]) for u in utterances], expect.trigger, str.__eq__),

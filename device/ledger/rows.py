@@ -46,6 +46,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_
         published = [value is not None for value in (self.topic, self.bytes, self.sha256)]
         if self.kind in STAYED and any(published):
             raise RowError(f"ledger row {self.index}: {self.kind} with a publish in it; use a kind that left")
+        if self.kind != "rejected_wake" and (self.first_score, self.second_score) != (None, None):
+            raise RowError(f"ledger row {self.index}: {self.kind} with scores; only a rejected wake has them")
         if self.kind in LEFT - {"connect"} and not all(published):
             raise RowError(
                 f"ledger row {self.index}: {self.kind} without topic, bytes and sha256; give all three"

@@ -23,7 +23,7 @@ class Wake(NamedTuple):
 
     word: str
     score: float
-    """The sliding mean of the model's probabilities that crossed the threshold."""
+    """What crossed the threshold: the sliding mean of the model's probabilities."""
     sample: int
     """The sample index up to which the detector had heard when it was sure."""
     model_sha256: str

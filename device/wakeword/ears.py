@@ -7,10 +7,7 @@ index. Keeps features and scores, never audio; never decides what a wake is good
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
-from device.wakeword.detector import Detector, Wake
+from device.wakeword.detector import Wake
 from hardware.board import FRAME_SAMPLES, RATE_HZ
 
 _WINDOW_SAMPLES = RATE_HZ * 240 // 1000
@@ -18,11 +15,35 @@ _ASKED_AT = tuple(RATE_HZ * ms // 1000 for ms in (0, 60, 120, 180))
 """When the second ear is asked, in samples after the proposal; once more at the end of the window."""
 
 
-class SecondEar(Protocol):
-    """What is asked about a proposal. It remembers for itself, and only features."""
+class FirstEar(Protocol):
+    """What hears every frame: a `Detector`, or one and what hears the sound `Beside` it."""
 
-    def keep(self, rows: npt.NDArray[np.float64]) -> None:
-        """Remember three more rows of the first ear's features, shape (1, 3, 40)."""
+    @property
+    def score(self) -> dict[str, float]:
+        """The latest score of every word."""
+
+    @property
+    def threshold(self) -> dict[str, float]:
+        """What a score must exceed, of every word."""
+
+    def hear(self, pcm: bytes, end: int) -> Wake | None:
+        """Hear the sound that ends before sample index `end`; return the first wake in it."""
+
+    def hush(self, word: str) -> None:
+        """No proposal of `word` until its score has fallen to the threshold."""
+
+    def accept(self, word: str, sample: int) -> None:
+        """A proposal of `word` was right: its refractory period begins at `sample`."""
+
+    def forget(self) -> None:
+        """Wipe what was heard; the refractory period goes on."""
+
+    def reset(self) -> None:
+        """Forget, and end the refractory period too."""
+
+
+class SecondEar(Protocol):
+    """What is asked about a proposal. It hears or is told by itself, and remembers only features."""
 
     def score(self, word: str) -> float:
         """Return how much what is remembered sounds like `word`, 0 to 1."""
@@ -48,9 +69,9 @@ class Ears:
     """Two ears. Words without a threshold are heard by the first alone, and their wakes stand at once."""
 
     def __init__(
-        self, detector: Detector, second: SecondEar, thresholds: Mapping[str, float], *, patient: bool = False
+        self, detector: FirstEar, second: SecondEar, thresholds: Mapping[str, float], *, patient: bool = False
     ) -> None:
-        """`detector` must propose the words in `thresholds` and let `second` keep what it hears.
+        """`detector` must propose the words in `thresholds` and let `second` have what it needs of the sound.
 
         `patient`: decide at the end of the window and not before, so that an opinion has the best score there
         is, whatever the threshold; for studies.

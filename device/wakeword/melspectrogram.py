@@ -16,7 +16,9 @@ BANDS = 32
 GROUP_ROWS = 8
 """A step of openWakeWord, 80 ms: what is more than 80 dB below its loudest band counts as 80 dB below."""
 
-_STEP, _WINDOW, _FFT = 160, 400, 512
+ROW_SAMPLES = 160
+
+_WINDOW, _FFT = 400, 512
 _LOWEST_HZ, _HIGHEST_HZ = 60, 3800
 _BEFORE = 264  # of silence before the first sample: the rows that begin in it are heard too
 _QUIETEST, _RANGE = 1e-10, 8.0  # a power, and 80 dB in tens of decibels
@@ -66,7 +68,7 @@ class Melspectrogram:
     @property
     def left(self) -> int:
         """How many samples were heard after the window of the latest row."""
-        return len(self._tail) - (_WINDOW - _STEP)
+        return len(self._tail) - (_WINDOW - ROW_SAMPLES)
 
     def hear(self, pcm: bytes) -> Floats:
         """Take s16le mono 16 kHz of any length; return the power of the rows it fills, shape (n, BANDS).
@@ -74,11 +76,11 @@ class Melspectrogram:
         The rows are the same to the bit however the sound is cut into calls.
         """
         samples = np.concatenate([self._tail, np.frombuffer(pcm, "<i2")])
-        count = max(0, (len(samples) - _WINDOW) // _STEP + 1)
-        self._tail = samples[count * _STEP :].copy()
+        count = max(0, (len(samples) - _WINDOW) // ROW_SAMPLES + 1)
+        self._tail = samples[count * ROW_SAMPLES :].copy()
         if not count:
             return np.zeros((0, BANDS), np.float32)
-        windows = np.ndarray((count, _WINDOW), np.int16, samples.data, 0, (2 * _STEP, 2)) * _HANN
+        windows = np.ndarray((count, _WINDOW), np.int16, samples.data, 0, (2 * ROW_SAMPLES, 2)) * _HANN
         spectrum = np.fft.rfft(windows, _FFT)
         numbers = spectrum.view(spectrum.real.dtype)[:, _NUMBERS]  # NumPy 1 has made them float64
         squares = np.square(numbers, dtype=np.float32)

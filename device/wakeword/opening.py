@@ -1,52 +1,112 @@
 """Opens ears for words: which models and heads, at which sensitivity. The one place that joins them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal, NamedTuple, get_args
 
 from device.errors import ModelError
+from device.wakeword.always_on import AlwaysOn
+from device.wakeword.beside import Beside
 from device.wakeword.detector import Detector
-from device.wakeword.ears import Ears
-from device.wakeword.head import SENSITIVITIES, Head, Sensitivity
-from device.wakeword.manifest import Manifest, find
+from device.wakeword.ears import Ears, FirstEar
+from device.wakeword.head import SENSITIVITIES, Head, Sensitivity, Thresholds
+from device.wakeword.manifest import PACKAGED, Manifest, find
 from device.wakeword.model import Model
+from device.wakeword.openwakeword import PROPOSE, THRESHOLDS, OpenWakeWordVerifier
 from device.wakeword.verifier import Verifier, packaged, read_head
 
 PROPOSING_LEVELS = 2
 """The first ear proposes on the mean of so many levels (60 ms): alone it takes five, and is later."""
 
+SecondEarName = Literal["own", "openwakeword", "none"]
+SECOND_EARS: tuple[SecondEarName, ...] = get_args(SecondEarName)
 
-def open_ears(
+
+class _Second(NamedTuple):
+    """A second ear, and what is needed to listen with it, by the words that it knows."""
+
+    ear: Verifier | OpenWakeWordVerifier
+    propose: Mapping[str, float]
+    thresholds: Mapping[str, Thresholds]
+
+
+def open_ears(  # noqa: PLR0913  # settings, each by its name
     words: Sequence[str],
     sensitivity: Sensitivity = "balanced",
     *,
     stop: str = "",
+    second_ear: SecondEarName = "own",
     heads: Sequence[str | Path] = (),
     refractory_samples: int = 32_000,
     patient: bool = False,
 ) -> Ears:
-    """Return ears for `words` and for the word that stops, which the first ear hears alone.
+    """Return ears for `words` and for the word that stops, which one ear hears alone.
 
-    `words` are names or paths of manifests (see `find`). `heads` are files that stand in for the heads that
-    ship, by the word they are for. A word without a head has one ear, at the threshold its makers advise.
-    Raises ModelError: a model or a head is not usable, or a head is for no word that is listened for.
+    `words` are names or paths of manifests (see `find`). A word in microWakeWord's format has both ears where
+    `second_ear` knows it, else the first, at the threshold its makers advise; one in openWakeWord's format
+    has one ear, always on. `heads` are files that stand in for the heads that ship with "own", by the word
+    they are for. Raises ModelError: a model or a head is not usable, or a head is for no word that is
+    listened for.
     """
-    if sensitivity not in SENSITIVITIES:
-        raise ModelError(f"sensitivity {sensitivity!r}: choose {', '.join(SENSITIVITIES)}")
-    found = [find(word) for word in dict.fromkeys(words)]
-    second = _heads(found, [read_head(Path(path)) for path in heads])
-    verifier = Verifier(list(second.values()))
-    models = [Model(each, PROPOSING_LEVELS if each.word in second else None) for each in found]
-    if stop:
-        models.append(Model(find(stop)))
-    detector = Detector(
-        models,
-        refractory_samples,
-        {word: head.propose for word, head in second.items()},
-        proposing=second,
-        keep=verifier.keep if second else None,
+    _check("sensitivity", sensitivity, SENSITIVITIES)
+    _check("second_ear", second_ear, SECOND_EARS)
+    found = _distinct(find(word) for word in words)
+    second = _second(second_ear, found, [read_head(Path(path)) for path in heads])
+    listened = [*found, find(stop)] if stop else found
+    return Ears(
+        _first_ear(listened, second, refractory_samples),
+        second.ear,
+        {word: levels.at(sensitivity) for word, levels in second.thresholds.items()},
+        patient=patient,
     )
-    thresholds = {word: head.thresholds.at(sensitivity) for word, head in second.items()}
-    return Ears(detector, verifier, thresholds, patient=patient)
+
+
+def _check(what: str, given: str, choices: Collection[str]) -> None:
+    if given not in choices:
+        raise ModelError(f"{what} {given!r}: choose {', '.join(choices)}")
+
+
+def _distinct(manifests: Iterable[Manifest]) -> list[Manifest]:
+    found: dict[str, Manifest] = {}
+    for each in manifests:
+        if found.setdefault(each.word, each).sha256 != each.sha256:
+            raise ModelError(f"{each.path}: a second model for {each.word}; rename its manifest")
+    return list(found.values())
+
+
+def _first_ear(words: Sequence[Manifest], second: _Second, refractory_samples: int) -> FirstEar:
+    keeps = second.ear.keep if second.propose and isinstance(second.ear, Verifier) else None
+    detector = Detector(
+        [
+            Model(each, PROPOSING_LEVELS if each.word in second.propose else None)
+            for each in words
+            if each.format == "microWakeWord"
+        ],
+        refractory_samples,
+        second.propose,
+        proposing=second.propose,
+        keep=keeps,
+    )
+    hears = None if isinstance(second.ear, Verifier) else second.ear
+    always_on = [each for each in words if each.format == "openWakeWord"]
+    if hears is None and not always_on:
+        return detector
+    return Beside(detector, hears, AlwaysOn(always_on, refractory_samples) if always_on else None)
+
+
+def _second(name: SecondEarName, words: Sequence[Manifest], given: Sequence[Head]) -> _Second:
+    if given and name != "own":
+        raise ModelError(f'head for {given[0].word}: only second_ear "own" takes heads; take it out')
+    if name == "openwakeword":
+        known = [each.word for each in words if each.sha256 == PACKAGED.get(each.word)]
+        thresholds = {word: THRESHOLDS[word] for word in known}
+        return _Second(OpenWakeWordVerifier(known), dict.fromkeys(known, PROPOSE), thresholds)
+    heads = _heads(words, given) if name == "own" else {}
+    return _Second(
+        Verifier(list(heads.values())),
+        {word: head.propose for word, head in heads.items()},
+        {word: head.thresholds for word, head in heads.items()},
+    )
 
 
 def _heads(models: Sequence[Manifest], given: Sequence[Head]) -> dict[str, Head]:

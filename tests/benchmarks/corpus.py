@@ -8,43 +8,14 @@ high: its false wakes per hour are far above those of a living room, and good fo
 """
 
 import csv
-import math
 import sys
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from device.wakeword import find
 from lab.hear import AudioError, hear
-
-Z95 = 1.959964
-
-
-def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """The 95 % interval of a share."""
-    share, z2 = successes / trials, Z95**2
-    middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
-    reach = Z95 / (1 + z2 / trials) * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
-    return max(0.0, middle - reach), min(1.0, middle + reach)
-
-
-def poisson(events: int) -> tuple[float, float]:
-    """The exact (Garwood) 95 % interval of a count's mean."""
-
-    def at_most(count: int, mean: float) -> float:
-        return sum(math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(count + 1))
-
-    low = root(lambda mean: 0.975 - at_most(events - 1, mean), events) if events else 0.0
-    return low, root(lambda mean: 0.025 - at_most(events, mean), events)
-
-
-def root(rising: Callable[[float], float], events: int) -> float:
-    low, high = 1e-9, events + 10 * math.sqrt(events + 1) + 10.0
-    for _ in range(100):
-        middle = (low + high) / 2
-        low, high = (low, middle) if rising(middle) > 0 else (middle, high)
-    return low
+from lab.study.statistics import poisson, wilson
 
 
 def main() -> None:

@@ -73,6 +73,22 @@ def test_the_kinds_are_those_that_left_and_those_that_stayed() -> None:
     assert set(STAYED) == {"boot", "trigger", "rejected_wake", "refused", "dropped", "muted"}
 
 
+SCORES = st.floats(0, 1, allow_subnormal=False)
+
+
+@given(SCORES, SCORES)
+def test_a_rejected_wake_says_what_both_ears_gave_it(first: float, second: float) -> None:
+    row = Row(index=3, kind="rejected_wake", first_score=first, second_score=second)
+    assert parse_row(row_bytes(row)) == row
+
+
+@pytest.mark.parametrize("kind", sorted((STAYED | LEFT) - {"rejected_wake"}))
+def test_no_other_row_has_scores(kind: str) -> None:
+    sent = {"topic": "t", "bytes": 1, "sha256": "0" * 64} if kind in LEFT else {}
+    with pytest.raises(RowError, match="only a rejected wake has them"):
+        Row(index=0, kind=kind, second_score=0.5, **sent)  # type: ignore[arg-type]
+
+
 @given(ROWS)
 def test_every_row_reads_back_as_it_was_written(row: Row) -> None:
     written = row_bytes(row)

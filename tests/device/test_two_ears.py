@@ -1,4 +1,4 @@
-"""The whole firmware when the second ear does not agree: a proposal comes to nothing, and costs nobody a thing."""
+"""The whole firmware when the second ear does not agree: nothing comes of a proposal, and that is free."""
 
 from pathlib import Path
 

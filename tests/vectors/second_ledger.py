@@ -8,7 +8,7 @@ from typing import NamedTuple, cast
 
 from second_basics import from_base64, read_json, require, sha256
 from second_cloud import open_note
-from second_envelope import COUNT, HEX_256, Json, Rule, fields, is_string
+from second_envelope import COUNT, HEX_256, Json, Rule, fields, is_string, number
 
 LEFT = ("connect", "status", "begin", "segment", "end", "checkpoint")
 STAYED = ("boot", "trigger", "rejected_wake", "refused", "dropped", "muted")
@@ -20,6 +20,7 @@ ABOUT: dict[str, Rule] = {
     "samples": COUNT,
     "cause": is_string,
 }
+SCORES: dict[str, Rule] = {"first_score": number(0, 1), "second_score": number(0, 1)}
 
 
 class Head(NamedTuple):
@@ -47,7 +48,8 @@ def read_row(raw: bytes) -> Json:
     if kind == "connect":
         require(fields(known, ABOUT | SENT)(value), "fields of a row")
     else:
-        require(fields(known | (SENT if kind in LEFT else {}), ABOUT)(value), "fields of a row")
+        about = ABOUT | (SCORES if kind == "rejected_wake" else {})
+        require(fields(known | (SENT if kind in LEFT else {}), about)(value), "fields of a row")
     return cast(Json, value)
 
 
