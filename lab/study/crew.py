@@ -6,7 +6,7 @@ next word to it.
 """
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -26,11 +26,12 @@ _FOR_ALL = (OSError, LabError, DeviceError, HardwareError)
 """What is wrong not with one file but with the whole study, such as a full disk."""
 
 
-def hear_all(works: Iterator[Work], setup: Setup, jobs: int, tick: Tick) -> Iterator[Finished]:
+def hear_all(works: Iterator[Work], setup: Setup, jobs: int, tick: Tick) -> Generator[Finished, None, None]:
     """Do all hearings in `jobs` processes (1: in this one); yield them as they are done.
 
     `tick` is given seconds of audio as they are heard. A process that dies of a file makes it a broken file,
-    and the rest goes on. Raises StudyError: one does not even start; OSError: a clip cannot be written.
+    and the rest goes on. Close what is returned to end them all. Raises StudyError: one does not even start;
+    OSError: a clip cannot be written.
     """
     if jobs == 1:
         station = Station(setup)

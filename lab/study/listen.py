@@ -3,7 +3,7 @@
 The firmware's own parts do it: its ears, its judge of speech, its end-pointing, with its default settings. As
 in the firmware a capture begins with the frame after the one that woke it, a wake during a capture does not
 count, and a rejected one sends nothing. After it the speaker is idle at once: nobody answers here. The only
-place of a study that hears with the ears. Keeps the frames of a capture if told to, while it lasts; no others.
+place of a study that hears with the ears. It keeps the frames of a capture if told to, and never any others.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

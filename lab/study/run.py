@@ -7,6 +7,7 @@ lines. Nothing is written into the folder of the audio.
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -120,8 +121,8 @@ def _hear(
     lengths_s = {sound.file: files.length_s(sound) for sound in {work.sound for work in works}}
     pace = Pace(sum(lengths_s[work.sound.file] for work in works))
     jobs = min(jobs or len(os.sched_getaffinity(0)), len(works))
-    with progress(console, pace) as tick:
-        for finished in hear_all(iter(works), setup, jobs, tick):
+    with progress(console, pace) as tick, closing(hear_all(iter(works), setup, jobs, tick)) as hearings:
+        for finished in hearings:
             results.append(finished)
             if finished.item.error is not None:
                 _say(console, finished.item.error)
