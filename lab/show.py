@@ -86,7 +86,9 @@ class Show:
 def summary(evidence: Evidence) -> list[Row]:
     """Return the totals of a run: seconds heard, kept and sent, and to whom."""
     samples = evidence.outcome.samples
-    kept = sum(end - first for first, end in evidence.captured)
+    dropped = sum(event["samples"] for event in evidence.of("rejected"))
+    kept = sum(end - first for first, end in evidence.captured) - dropped
+    rejected = len(evidence.of("rejected"))
     sent = sum(u["samples"] for u in evidence.utterances if u["id"] in evidence.complete)
     muted = _muted(evidence)
     readers = sorted({reader.name for u in evidence.opened for reader in u.header.readers})
@@ -102,11 +104,11 @@ def summary(evidence: Evidence) -> list[Row]:
             "heard", f"{(samples - muted) / RATE_HZ:.2f} s", "by the wake word detector, and dropped at once"
         ),
         Row("muted", f"{muted / RATE_HZ:.2f} s", "the microphone was closed"),
-        Row("kept", f"{kept / RATE_HZ:.2f} s", f"after {len(evidence.of('trigger'))} triggers"),
+        Row("kept", f"{kept / RATE_HZ:.2f} s", f"after {len(evidence.of('trigger')) - rejected} triggers"),
         Row(
             "rejected",
-            f"{len(evidence.of('rejected'))} wakes",
-            "proposed by the first ear, dropped and wiped when the second did not agree",
+            f"{rejected} wakes",
+            f"proposed by the first ear and not by the second: {dropped / RATE_HZ:.2f} s dropped and wiped",
         ),
         Row(
             "sent",

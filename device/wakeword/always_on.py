@@ -7,6 +7,7 @@ here, and nobody is asked.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +19,13 @@ from device.wakeword.openwakeword_nets import MOST, Embeddings, OpenHead
 _EARLY_ROWS = 2  # that begin in the silence before the first sample
 
 
+class _Word(NamedTuple):
+    name: str
+    cutoff: float
+    sha256: str
+    head: OpenHead
+
+
 class AlwaysOn:
     """Hears one stream of audio for any number of words."""
 
@@ -26,8 +34,9 @@ class AlwaysOn:
 
         Raises ModelError: openWakeWord's package is not installed, or a model is no head.
         """
-        self._words = tuple(words)
-        self._heads = [OpenHead(each.path, each.model) for each in words]
+        self._words = [
+            _Word(each.word, each.cutoff, each.sha256, OpenHead(each.path, each.model)) for each in words
+        ]
         self._refractory_samples = refractory_samples
         self._embed = Embeddings(1)
         self._mel = Melspectrogram()
@@ -39,12 +48,12 @@ class AlwaysOn:
     @property
     def score(self) -> dict[str, float]:
         """The latest score of every word."""
-        return {each.word: score for each, score in zip(self._words, self._scores, strict=True)}
+        return {each.name: score for each, score in zip(self._words, self._scores, strict=True)}
 
     @property
     def threshold(self) -> dict[str, float]:
         """What a score must exceed to be a wake, of every word."""
-        return {each.word: each.cutoff for each in self._words}
+        return {each.name: each.cutoff for each in self._words}
 
     def hear(self, pcm: bytes, end: int) -> Wake | None:
         """Hear s16le mono 16 kHz that ends before sample index `end`, the continuation of what came before.
@@ -70,8 +79,8 @@ class AlwaysOn:
         self._rows = np.zeros((self._embed.rows - _EARLY_ROWS, BANDS), np.float32)
         self._embed.forget()
         self._embeddings[:] = self._embed.silence
-        for head in self._heads:
-            head(self._embeddings)
+        for each in self._words:
+            each.head(self._embeddings)
         self._scores = [0.0] * len(self._words)
 
     def reset(self) -> None:
@@ -82,11 +91,11 @@ class AlwaysOn:
     def _step(self, power: Floats) -> None:
         self._embeddings[:-1] = self._embeddings[1:]
         self._embeddings[-1:] = self._embed(power)
-        self._scores = [head(self._embeddings) for head in self._heads]
+        self._scores = [each.head(self._embeddings) for each in self._words]
 
     def _wake(self, sample: int) -> Wake | None:
         for each, score in zip(self._words, self._scores, strict=True):
-            if score > each.cutoff and sample >= self._deaf_until.get(each.word, sample):
-                self._deaf_until[each.word] = sample + self._refractory_samples
-                return Wake(each.word, score, sample, each.sha256)
+            if score > each.cutoff and sample >= self._deaf_until.get(each.name, sample):
+                self._deaf_until[each.name] = sample + self._refractory_samples
+                return Wake(each.name, score, sample, each.sha256)
         return None

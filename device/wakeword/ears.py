@@ -1,18 +1,20 @@
-"""Both ears on one stream: the first proposes, the second agrees within 240 ms or it was nothing.
+"""Both ears on one stream: the first proposes, the second agrees within its window or it was nothing.
 
 The first ear is cheap and eager, the second is asked only about what the first proposes. Time is a sample
 index. Keeps features and scores, never audio; never decides what a wake is good for.
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from device.wakeword.detector import Wake
 from hardware.board import FRAME_SAMPLES, RATE_HZ
 
-_WINDOW_SAMPLES = RATE_HZ * 240 // 1000
-_ASKED_AT = tuple(RATE_HZ * ms // 1000 for ms in (0, 60, 120, 180))
-"""When the second ear is asked, in samples after the proposal; once more at the end of the window."""
+WINDOW_SAMPLES = RATE_HZ * 240 // 1000
+"""So long after a proposal the second ear may agree with it, unless a word needs longer."""
+NO_OTHER_WINDOWS: Mapping[str, int] = MappingProxyType({})
+_ASKED_EVERY = RATE_HZ * 60 // 1000  # from the proposal on, and at the end of the window
 
 
 class FirstEar(Protocol):
@@ -69,9 +71,16 @@ class Ears:
     """Two ears. Words without a threshold are heard by the first alone, and their wakes stand at once."""
 
     def __init__(
-        self, detector: FirstEar, second: SecondEar, thresholds: Mapping[str, float], *, patient: bool = False
+        self,
+        detector: FirstEar,
+        second: SecondEar,
+        thresholds: Mapping[str, float],
+        windows: Mapping[str, int] = NO_OTHER_WINDOWS,
+        *,
+        patient: bool = False,
     ) -> None:
         """`detector` must propose the words in `thresholds` and let `second` have what it needs of the sound.
+        `windows`: samples after a proposal in which `second` may agree, for words that need other than usual.
 
         `patient`: decide at the end of the window and not before, so that an opinion has the best score there
         is, whatever the threshold; for studies.
@@ -79,6 +88,7 @@ class Ears:
         self.thresholds = dict(thresholds)
         self._detector = detector
         self._second = second
+        self._windows = dict(windows)
         self._patient = patient
         self._pending: Wake | None = None
         self._asked = 0
@@ -121,8 +131,8 @@ class Ears:
 
     def _ask(self, wake: Wake, end: int) -> Opinion | None:
         since = end - wake.sample
-        last = since + FRAME_SAMPLES > _WINDOW_SAMPLES
-        if not last and (self._asked == len(_ASKED_AT) or since < _ASKED_AT[self._asked]):
+        last = since + FRAME_SAMPLES > self._windows.get(wake.word, WINDOW_SAMPLES)
+        if not last and since < self._asked * _ASKED_EVERY:
             return None
         self._asked += 1
         self._best = max(self._best, self._second.score(wake.word))

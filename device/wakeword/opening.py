@@ -8,11 +8,11 @@ from device.errors import ModelError
 from device.wakeword.always_on import AlwaysOn
 from device.wakeword.beside import Beside
 from device.wakeword.detector import Detector
-from device.wakeword.ears import Ears, FirstEar
+from device.wakeword.ears import NO_OTHER_WINDOWS, Ears, FirstEar
 from device.wakeword.head import SENSITIVITIES, Head, Sensitivity, Thresholds
 from device.wakeword.manifest import PACKAGED, Manifest, find
 from device.wakeword.model import Model
-from device.wakeword.openwakeword import PROPOSE, THRESHOLDS, OpenWakeWordVerifier
+from device.wakeword.openwakeword import KNOWN, OpenWakeWordVerifier
 from device.wakeword.verifier import Verifier, packaged, read_head
 
 PROPOSING_LEVELS = 2
@@ -28,6 +28,7 @@ class _Second(NamedTuple):
     ear: Verifier | OpenWakeWordVerifier
     propose: Mapping[str, float]
     thresholds: Mapping[str, Thresholds]
+    windows: Mapping[str, int] = NO_OTHER_WINDOWS
 
 
 def open_ears(  # noqa: PLR0913  # settings, each by its name
@@ -57,6 +58,7 @@ def open_ears(  # noqa: PLR0913  # settings, each by its name
         _first_ear(listened, second, refractory_samples),
         second.ear,
         {word: levels.at(sensitivity) for word, levels in second.thresholds.items()},
+        second.windows,
         patient=patient,
     )
 
@@ -98,9 +100,13 @@ def _second(name: SecondEarName, words: Sequence[Manifest], given: Sequence[Head
     if given and name != "own":
         raise ModelError(f'head for {given[0].word}: only second_ear "own" takes heads; take it out')
     if name == "openwakeword":
-        known = [each.word for each in words if each.sha256 == PACKAGED.get(each.word)]
-        thresholds = {word: THRESHOLDS[word] for word in known}
-        return _Second(OpenWakeWordVerifier(known), dict.fromkeys(known, PROPOSE), thresholds)
+        known = {each.word: KNOWN[each.word] for each in words if each.sha256 == PACKAGED.get(each.word)}
+        return _Second(
+            OpenWakeWordVerifier(known),
+            {word: each.propose for word, each in known.items()},
+            {word: each.thresholds for word, each in known.items()},
+            {word: each.window_samples for word, each in known.items()},
+        )
     heads = _heads(words, given) if name == "own" else {}
     return _Second(
         Verifier(list(heads.values())),

@@ -8,25 +8,36 @@ compute waits for a proposal.
 
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 
 from device.wakeword.head import Thresholds
 from device.wakeword.melspectrogram import BANDS, Floats, Melspectrogram
 from device.wakeword.openwakeword_nets import MOST, Embeddings, OpenHead, packaged
+from hardware.board import RATE_HZ
 
-PROPOSE = 0.1
-"""The first ear proposes when the mean of its last two levels is above it."""
 
-THRESHOLDS: Mapping[str, Thresholds] = MappingProxyType(
+class Known(NamedTuple):
+    """What is known of a word that has a head."""
+
+    propose: float
+    """The first ear proposes when the mean of its last two levels is above it."""
+    window_samples: int
+    """So long after a proposal the head may agree: it is sure the later the longer the word is."""
+    thresholds: Thresholds
+    """What a score must reach."""
+
+
+_USUAL, _LONGER = RATE_HZ * 240 // 1000, RATE_HZ * 480 // 1000
+KNOWN: Mapping[str, Known] = MappingProxyType(
     {
-        "alexa": Thresholds(careful=0.3, balanced=0.2, eager=0.1),
-        "hey_jarvis": Thresholds(careful=0.3, balanced=0.2, eager=0.1),
-        "hey_mycroft": Thresholds(careful=0.3, balanced=0.2, eager=0.1),
-        "okay_nabu": Thresholds(careful=0.3, balanced=0.2, eager=0.1),
+        "alexa": Known(0.1, _USUAL, Thresholds(careful=0.3, balanced=0.13, eager=0.02)),
+        "hey_jarvis": Known(0.1, _USUAL, Thresholds(careful=0.7, balanced=0.48, eager=0.38)),
+        "hey_mycroft": Known(0.5, _LONGER, Thresholds(careful=0.3, balanced=0.05, eager=0.02)),
+        "okay_nabu": Known(0.5, _LONGER, Thresholds(careful=0.1, balanced=0.05, eager=0.02)),
     }
 )
-"""What a score must reach, for the words that have a head."""
 
 
 class OpenWakeWordVerifier:

@@ -22,7 +22,7 @@ from lab.teaching.examples import Examples
 from lab.teaching.fit import Row, fit
 from lab.teaching.track import Listener, Track
 
-VARIANTS_WITH, VARIANTS_WITHOUT = 10, 1
+VARIANTS_WITH, VARIANTS_WITHOUT = 16, 3
 
 
 class Taught(NamedTuple):

@@ -62,7 +62,7 @@ def fill(sounds: Sounds, corpus: Corpus) -> dict[Key, int]:
 def hear_all(sounds: Sounds, onsets: dict[Key, int], folds: Folds | None) -> Heard:
     """Everybody the clips and mixes; the commands only for those whose loss is told."""
     keys = [key for key in sounds.keys if key not in onsets]
-    heard = listen([OPEN, *(peer for peer in SHIPPED if peer != OPEN), *OURS.values()], sounds, keys, folds)
+    heard = listen([*OURS.values(), *SHIPPED], sounds, keys, folds)
     for name, rows in listen([BALANCED, MICRO, OPEN], sounds, list(onsets), folds).items():
         heard[name] |= rows
     return heard

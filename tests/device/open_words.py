@@ -2,6 +2,9 @@
 
 import gc
 import json
+import os
+import subprocess
+import sys
 from base64 import b64decode
 from collections.abc import Iterator
 from hashlib import sha256
@@ -13,7 +16,8 @@ import soundfile
 
 from device.wakeword.files import models_of
 
-WAKE = Path(__file__).parents[1] / "audio" / "wake"
+ROOT = Path(__file__).parents[2]
+WAKE = ROOT / "tests" / "audio" / "wake"
 WORDS = ["alexa", "hey_jarvis", "hey_mycroft", "okay_nabu"]
 FRAME = 640
 
@@ -47,7 +51,7 @@ def head_of(count: int) -> bytes:
     return bytes(model)
 
 
-def by_path(folder: Path, model: bytes | str, name: str = "computer", **changes: object) -> Path:
+def by_path(folder: Path, model: bytes | str, name: str = "computer", /, **changes: object) -> Path:
     """Write a model, or a copy of the package's, and a manifest for it; keys that are None are left out."""
     if isinstance(model, str):
         assert MODELS is not None
@@ -76,3 +80,36 @@ def reachable(root: object) -> Iterator[object]:
             if id(other) not in seen and not isinstance(other, type | type(gc)) and not callable(other):
                 seen.add(id(other))
                 todo.append(other)
+
+
+WITHOUT_THE_PACKAGE = """
+import sys
+class Without:
+    def __init__(self, finder): self.finder = finder
+    def find_spec(self, name, *where):
+        return None if name == "pyopen_wakeword" else self.finder.find_spec(name, *where)
+sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]
+"""
+LISTEN = """
+import sys
+from device.errors import ModelError
+from device.wakeword import open_ears
+try:
+    open_ears(sys.argv[1:-1], second_ear=sys.argv[-1])
+    print("opened")
+except ModelError as error:
+    print(error)
+print("imported" if "pyopen_wakeword" in sys.modules else "not imported")
+"""
+
+
+def run(program: str, *arguments: object, path: Path | None = None) -> str:
+    """Run a program in a process of its own, with `path` before everything that is installed."""
+    done = subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(str(p) for p in (path, ROOT) if p)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout

@@ -67,10 +67,13 @@ def listen(
     tick = progress(sum(sounds.seconds(share.keys) for share in shares))
     heard: Heard = {engine.name: {} for engine in engines}
     with ThreadPoolExecutor(jobs or CORES) as pool:
-        for share, rows in zip(
-            shares, pool.map(lambda share: _hear(share, sounds, tick), shares), strict=True
-        ):
-            heard[share.engine.name] |= rows
+        answers = pool.map(lambda share: _hear(share, sounds, tick), shares)
+        try:
+            for share, rows in zip(shares, answers, strict=True):
+                heard[share.engine.name] |= rows
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # when one fails the others are not worth waiting for
+            raise
     return heard
 
 
