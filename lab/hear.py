@@ -162,7 +162,8 @@ def _told(file: str, heard: Wake | Opinion) -> Heard:
     return Heard(file, seconds, wake.word, score)
 
 
-def run(files: list[Path], words: list[str], as_json: bool, out: TextIO, sensitivity: Sensitivity = "balanced"
+def run(
+    files: list[Path], words: list[str], as_json: bool, out: TextIO, sensitivity: Sensitivity = "balanced"
 ) -> int:
     """Write each wake to `out`, what went wrong and a summary to stderr; return the exit code.
 

@@ -32,9 +32,10 @@ class Features:
         Take everything it yields: what is left untaken is not heard.
         """
         step, values, buffer = self._frontend.process_samples, self._values, self._buffer
-        pcm = self._rest + pcm
+        if self._rest:
+            pcm = self._rest + pcm
         size = len(pcm)
-        self._rest = pcm[size - size % _STEP_BYTES :]
+        self._rest = pcm[size - size % _STEP_BYTES :] if size % _STEP_BYTES else b""
         for end in range(_STEP_BYTES, size + 1, _STEP_BYTES):
             values += step(pcm[end - _STEP_BYTES : end]).features
             if len(values) == ROWS * BANDS:

@@ -55,8 +55,9 @@ class Model:
         rint(scratch, scratch)
         self._set(self._input, scratch.astype(_INT8))
         self._invoke()
-        self._levels.append(self._get(self._output).item())
-        self.total = sum(self._levels)
+        level, levels = self._get(self._output).item(), self._levels
+        self.total += level - levels[0]
+        levels.append(level)
         return self.total
 
     def cut(self, threshold: float) -> int:

@@ -36,20 +36,20 @@ class Verifier:
                 )
         self._embedding = shipped_embedding()
         self._heads = {head.word: (head.row(), head.bias, head.embeddings) for head in heads}
-        self._rows = np.zeros((2 * _MEMORY_ROWS, BANDS), np.float32)  # twice, so the last 1.9 s are one piece
+        self._rows = np.zeros((_MEMORY_ROWS, BANDS), np.float32)
         self._at = 0
 
     def keep(self, rows: npt.NDArray[np.float64]) -> None:
         """Remember the next three rows, shape (1, 3, 40), in place of the oldest."""
         at = self._at
-        self._rows[at : at + ROWS] = self._rows[at + _MEMORY_ROWS : at + _MEMORY_ROWS + ROWS] = rows[0]
+        self._rows[at : at + ROWS] = rows[0]
         at += ROWS
         self._at = at if at < _MEMORY_ROWS else 0
 
     def score(self, word: str) -> float:
         """Return how much what is remembered sounds like `word`, 0 to 1."""
         weights, bias, count = self._heads[word]
-        recent = self._rows[self._at + _MEMORY_ROWS - rows_for(count) : self._at + _MEMORY_ROWS]
+        recent = np.concatenate([self._rows[self._at :], self._rows[: self._at]])[-rows_for(count) :]
         embeddings = self._embedding(recent / np.float32(FULL_SCALE), count)
         logit = float(embeddings.ravel() @ weights) + bias
         return float(1 / (1 + np.exp(-np.clip(logit, -50, 50))))

@@ -27,6 +27,11 @@ class Recording(NamedTuple):
     """Whose voice it is; where that is unknown the file stands for itself."""
     seconds: float
 
+    @property
+    def made_up(self) -> bool:
+        """Whether it was made by scripts/make_spoken_words, and is nobody's voice."""
+        return self.group.startswith("spoken")
+
     def samples(self) -> Samples:
         """Read it, in steps of a 16-bit sample. Raises LabError: it can't be read, or isn't 16 kHz mono."""
         try:

@@ -28,14 +28,14 @@ class Examples(NamedTuple):
     of: npt.NDArray[np.int32]
 
 
-def of_the_word(track: Track, number: int) -> Examples | None:
+def of_the_word(track: Track, number: int, weight: float = 1.0) -> Examples | None:
     """Return what to say yes to in a recording with the word; None when the first ear never proposes."""
     proposals = track.proposals(_PROPOSING)
     if not proposals:
         return None
     peak = int(np.argmax(track.scores)) * 3 + 2
     begun = max([row for row in proposals if row <= peak], default=proposals[0])
-    return _examples(track, [begun + later for later in ASKED_ROWS], 1, 1.0, number)
+    return _examples(track, [begun + later for later in ASKED_ROWS], 1, weight, number)
 
 
 def of_anything_else(track: Track, number: int, begin_row: int = 8) -> Examples:

@@ -22,7 +22,9 @@ from lab.teaching.examples import Examples
 from lab.teaching.fit import Row, fit
 from lab.teaching.track import Listener, Track
 
-VARIANTS_WITH, VARIANTS_WITHOUT = 16, 3
+_MADE_UP = 0.2
+"""What a made-up voice weighs beside a person's."""
+VARIANTS_WITH, VARIANTS_WITHOUT = 12, 1
 
 
 class Taught(NamedTuple):
@@ -57,7 +59,8 @@ class Lesson:
     def _of(self, taught: Taught, number: int) -> Examples | None:
         tracks = (taught.plain, *taught.others)
         if self.holds(taught):
-            parts = [examples.of_the_word(track, number) for track in tracks]
+            weight = _MADE_UP if taught.recording.made_up else 1.0
+            parts = [examples.of_the_word(track, number, weight) for track in tracks]
         else:
             parts = [examples.of_anything_else(track, number) for track in tracks]
         found = [part for part in parts if part is not None]

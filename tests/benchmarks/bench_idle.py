@@ -2,8 +2,10 @@
 
 Ways to hear the same audio in frames of 20 ms, in turn, round after round; CPU time of the thread that hears:
 
+    floor     the front end's steps and the model's invocations alone: nothing carried from one to the other
     bare      front end, quantisation and model in straight-line code: no object, no cut, no wake
-    detector  device.wakeword.Detector.hear, a call a frame
+    detector  the first ear alone: device.wakeword.Detector.hear, a call a frame
+    ears      both ears: device.wakeword.Ears.hear, a call a frame
     hear      Speaker.hear of an assembled speaker in *idle* that finds no broker, a call a frame
     loop      Speaker.pass_frame of the same: what `run` does; then with a light that pulses (nearly all that
               it adds is gpiozero setting pins), and connected to a broker where the cloud has left its keys
@@ -33,7 +35,7 @@ from firmware import Cpu, Firmware, closed_port, greet
 from limits import Limit, show
 
 from cloud_stub.broker import open_broker
-from device.wakeword import Detector, Model, find
+from device.wakeword import Detector, Ears, Model, find, open_ears
 from device.wakeword.runtime import open_interpreter, runtime_name
 
 Times = dict[str, list[float]]
@@ -98,13 +100,27 @@ def bare() -> Callable[[list[bytes]], None]:
     return hear
 
 
-def ours(words: list[str]) -> Callable[[list[bytes]], None]:
-    detector = Detector([Model(find(word)) for word in words])
+def floor() -> Callable[[list[bytes]], None]:
+    alexa = find("alexa")
+    interpreter = open_interpreter(alexa.path, alexa.model)
+
+    def hear(frames: list[bytes]) -> None:
+        step, invoke = MicroFrontend().process_samples, interpreter.invoke
+        halves = [half for frame in frames for half in (frame[:320], frame[320:])]
+        for number, half in enumerate(halves):
+            step(half)
+            if number % 3 == 2:
+                invoke()
+
+    return hear
+
+
+def ours(ears: Detector | Ears) -> Callable[[list[bytes]], None]:
     end = 0
 
     def hear(frames: list[bytes]) -> None:
         nonlocal end
-        detect = detector.hear
+        detect = ears.hear
         for frame in frames:
             end += 320
             detect(frame, end)
@@ -139,12 +155,15 @@ def timed(hear: Callable[[], None]) -> float:
 
 def rounds(frames: list[bytes], alone: Firmware, pulsing: Firmware, linked: Firmware) -> Times:
     """The CPU seconds of every way in every round."""
-    straight, one, two = bare(), ours(["alexa"]), ours(["alexa", "okay_nabu"])
+    least, straight, one = floor(), bare(), ours(Detector([Model(find("alexa"))]))
+    both, two = ours(open_ears(["alexa"])), ours(open_ears(["alexa", "okay_nabu"]))
     with pymicro(frames) as theirs:
         ways: dict[str, Callable[[], float]] = {
+            "floor": lambda: timed(lambda: least(frames)),
             "bare": lambda: timed(lambda: straight(frames)),
             "detector": lambda: timed(lambda: one(frames)),
-            "detector, 2 words": lambda: timed(lambda: two(frames)),
+            "ears": lambda: timed(lambda: both(frames)),
+            "ears, 2 words": lambda: timed(lambda: two(frames)),
             "hear": lambda: timed(alone.hear(frames)),
             "loop": lambda: timed(lambda: alone.loop(frames)),
             "loop, light pulsing": lambda: timed(lambda: pulsing.loop(frames)),
@@ -207,6 +226,13 @@ def main() -> int:
     uplinks(took, spent)
     worst = max(("hear", "loop", "loop, connected"), key=lambda name: ratio(took, name)[1])
     return show(
+        Limit("both ears beside the first alone", ratio(took, "ears", "detector")[1], 1.30, "times"),
+        Limit(
+            "firmware (loop) beside the floor of its invocations",
+            ratio(took, "loop", "floor")[1],
+            1.25,
+            "times",
+        ),
         Limit("detector beside the bare calls", ratio(took, "detector")[1], 1.10, "times"),
         Limit(f"firmware ({worst}) beside the bare calls", ratio(took, worst)[1], 1.25, "times"),
         Limit(f"firmware ({worst}) beside pymicro-wakeword", ratio(took, worst, "pymicro")[1], 1, "times"),
