@@ -100,9 +100,7 @@ def summary(evidence: Evidence) -> list[Row]:
             f"{samples / RATE_HZ:.2f} s",
             "what the room sounded like, from the first to the last sample",
         ),
-        Row(
-            "heard", f"{(samples - muted) / RATE_HZ:.2f} s", "by the wake word detector, and dropped at once"
-        ),
+        Row("heard", f"{(samples - muted) / RATE_HZ:.2f} s", "by both ears, and dropped at once"),
         Row("muted", f"{muted / RATE_HZ:.2f} s", "the microphone was closed"),
         Row("kept", f"{kept / RATE_HZ:.2f} s", f"after {len(evidence.of('trigger')) - rejected} triggers"),
         Row(
