@@ -13,7 +13,8 @@ tests/device/test_session.py reads them:
 * no event that the network can cause leads to capture or out of *muted*.
 
 A wake word is a proposal until the second ear agrees. In *idle* it begins a capture, so that no word is lost;
-what is captured is held until then. While an answer is awaited or played nothing is given up for a proposal:
+what is captured is held until then, and given up for a hand or for a word that needs no second ear. While an
+answer is awaited or played nothing is given up for a proposal:
 there the wake word counts once it is verified, as a barge-in.
 
 Deadlines are events too: whoever counts samples raises them (`endpoint`, `speaker`).
@@ -119,7 +120,9 @@ TRANSITIONS: dict[Phase, dict[Event, Step]] = {
         Event.VERIFIED: _to(Phase.LISTENING, Action.RELEASE),
         Event.REJECTED: _to(Phase.IDLE, Action.DROP),
         Event.MAX_DURATION: _to(Phase.IDLE, Action.DROP),
-        Event.BUTTON_TAP: _to(Phase.IDLE, Action.DROP),
+        Event.BARGE_IN: _to(Phase.LISTENING, Action.DROP, Action.START, Action.RELEASE),
+        Event.BUTTON_TAP: _to(Phase.LISTENING, Action.DROP, Action.START, Action.RELEASE),
+        Event.BUTTON_HOLD: _to(Phase.LISTENING, Action.DROP, Action.START, Action.RELEASE),
         Event.REMOTE_STOP: _to(Phase.IDLE, Action.DROP),
         Event.SHUT_DOWN: _to(Phase.IDLE, Action.DROP),
         Event.MIC_LOST: _to(Phase.IDLE, Action.DROP),

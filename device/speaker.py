@@ -12,7 +12,7 @@ from device.delivery import Ack
 from device.envelope import Trigger
 from device.orders import Answer, Command, Order
 from device.parts import Parts
-from device.session import CAPTURING, END_REASONS, TRIGGERS, Action, Event, Phase
+from device.session import END_REASONS, TRIGGERS, Action, Event, Phase
 from device.turn import scores_of
 from device.wakeword import Opinion, Wake
 from device.witness import Tell
@@ -93,6 +93,8 @@ class Speaker:
         ended = self._turn_hear(frame)
         if ended is not None:
             self.happen(ended)
+            if ended is Event.MIC_LOST:
+                self._forget()  # frames are missing: what comes next continues nothing
         if self._edges or self._inbox or now >= self._due:
             self._tend(now)
             if self.phase is Phase.MUTED:
@@ -116,9 +118,8 @@ class Speaker:
         lost = self.parts.ear.lost
         if lost and not self._was_lost:
             self.happen(Event.MIC_LOST)
+            self._forget()
         self.sample = self.parts.ear.rest()
-        if lost and not self.parts.ear.lost:
-            self.parts.ears.forget()
         self._was_lost = self.parts.ear.lost
         self._tend(self.sample)
 
@@ -179,7 +180,7 @@ class Speaker:
             self._judge(heard)
         elif heard.word == self.parts.stop_word:
             self.happen(Event.STOP_WORD)
-        elif self.phase not in CAPTURING:
+        elif self.phase is not Phase.LISTENING:
             self._tell_scores(every=1)
             if heard.stands:
                 self._woken(heard)
@@ -188,7 +189,7 @@ class Speaker:
 
     def _propose(self, wake: Wake) -> None:
         """Begin to capture at a proposal, if it costs nobody anything; else wait for the second ear."""
-        free = self.phase is Phase.IDLE and not self._turn.chimes
+        free = self.phase is Phase.IDLE and not (self._turn.chimes or self.parts.voice.playing)
         if free and self._turn.prepare(_trigger_of(wake)):
             self.happen(Event.WAKE_WORD)
         else:
@@ -196,8 +197,8 @@ class Speaker:
 
     def _judge(self, opinion: Opinion) -> None:
         """The second ear has had its say."""
-        waiting, self._waiting = self._waiting, None
-        self._opinion = opinion
+        waiting = self._waiting if self._waiting is opinion.wake else None
+        self._waiting, self._opinion = None, opinion
         if opinion.accepted and (waiting is not None or self.phase is Phase.VERIFYING):
             self._tell("verified", word=opinion.wake.word, threshold=opinion.threshold, **scores_of(opinion))
         if self.phase is Phase.VERIFYING:
@@ -213,8 +214,13 @@ class Speaker:
         if self.phase is Phase.IDLE:
             self._trigger(Event.WAKE_WORD, trigger)
             self.happen(Event.VERIFIED)
-        elif self.phase not in CAPTURING:
+        elif self.phase is not Phase.LISTENING:
             self._trigger(Event.BARGE_IN, trigger)
+
+    def _forget(self) -> None:
+        """Nothing that was heard is remembered, nor what was proposed."""
+        self.parts.ears.forget()
+        self._waiting = self._opinion = None
 
     def _by_hand(self, event: Event) -> None:
         if self.phase is Phase.MUTED and event in TRIGGERS:
@@ -258,7 +264,7 @@ class Speaker:
 
     def _close(self) -> None:
         self.parts.ear.close()
-        self.parts.ears.forget()
+        self._forget()
         self.parts.voice.chirp("mute")
         self._tell("mute", on=True)
 

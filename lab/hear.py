@@ -74,12 +74,13 @@ def hear(
 
 
 def _hear_file(file: Path, ears: Ears, tick: Callable[[float], None] | None) -> Iterator[Heard]:
-    end = 0
+    end, rest = 0, b""
     for pcm in chain(pieces(file), [_TAIL]):
-        for at in range(0, len(pcm), FRAME_BYTES):
-            frame = pcm[at : at + FRAME_BYTES]
-            end += len(frame) // 2
-            heard = ears.hear(frame, end)
+        whole = rest + pcm  # the ears are given whole frames, as by a microphone
+        rest = whole[len(whole) - len(whole) % FRAME_BYTES :]
+        for at in range(0, len(whole) - len(rest), FRAME_BYTES):
+            end += FRAME_BYTES // 2
+            heard = ears.hear(whole[at : at + FRAME_BYTES], end)
             if heard is not None and (isinstance(heard, Opinion) or heard.stands):
                 yield _told(str(file), heard)
         if tick is not None and pcm is not _TAIL:

@@ -89,6 +89,7 @@ def summary(evidence: Evidence) -> list[Row]:
     dropped = sum(event["samples"] for event in evidence.of("rejected"))
     kept = sum(end - first for first, end in evidence.captured) - dropped
     rejected = len(evidence.of("rejected"))
+    begun = len(evidence.of("trigger")) - sum(event["samples"] > 0 for event in evidence.of("rejected"))
     sent = sum(u["samples"] for u in evidence.utterances if u["id"] in evidence.complete)
     muted = _muted(evidence)
     readers = sorted({reader.name for u in evidence.opened for reader in u.header.readers})
@@ -102,7 +103,7 @@ def summary(evidence: Evidence) -> list[Row]:
         ),
         Row("heard", f"{(samples - muted) / RATE_HZ:.2f} s", "by both ears, and dropped at once"),
         Row("muted", f"{muted / RATE_HZ:.2f} s", "the microphone was closed"),
-        Row("kept", f"{kept / RATE_HZ:.2f} s", f"after {len(evidence.of('trigger')) - rejected} triggers"),
+        Row("kept", f"{kept / RATE_HZ:.2f} s", f"after {begun} triggers"),
         Row(
             "rejected",
             f"{rejected} wakes",

@@ -53,7 +53,8 @@ class Ears:
         if len(pcm) < 2 * RATE_HZ * SHORTEST_S:
             return ""
         found = self._read(pcm)
-        if not self._is_sentence(found):  # the wake word's last sound may stand before the command
+        if not self._is_sentence(found) and len(pcm) >= 2 * (TAIL_SAMPLES + RATE_HZ * SHORTEST_S):
+            # the wake word's last sound may stand before the command
             later = self._read(pcm[2 * TAIL_SAMPLES :])
             found = later if self._is_sentence(later) else found
         return found

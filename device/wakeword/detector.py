@@ -85,8 +85,8 @@ class Detector:
                 keep(rows)
             for model, cut in self._ears:
                 if model.hear(rows) > cut:
-                    if wake is None:
-                        wake = self._wake(model, end - left)
+                    if wake is None or not wake.stands:  # a stop word outweighs a proposal
+                        wake = self._wake(model, end - left) or wake
                 elif hushed:
                     hushed.discard(model.word)
         return wake

@@ -126,18 +126,20 @@ class Ears:
 
     def reset(self) -> None:
         """Forget, and end the refractory period too: the next sample begins another stream."""
-        self.forget()
         self._detector.reset()
+        self._second.forget()
+        self._pending = None
 
     def _ask(self, wake: Wake, end: int) -> Opinion | None:
         since = end - wake.sample
-        last = since + FRAME_SAMPLES > self._windows.get(wake.word, WINDOW_SAMPLES)
+        window = self._windows.get(wake.word, WINDOW_SAMPLES)
+        last = since + FRAME_SAMPLES > window
         if not last and since < self._asked * _ASKED_EVERY:
             return None
         self._asked += 1
         self._best = max(self._best, self._second.score(wake.word))
         threshold = self.thresholds[wake.word]
-        accepted = self._best >= threshold
+        accepted = self._best >= threshold and since <= window
         if not last and (self._patient or not accepted):
             return None
         self._pending = None

@@ -38,7 +38,8 @@ class Embedding:
         try:
             with np.load(BytesIO(weights), allow_pickle=False) as file:
                 layers = [(file[f"{name}.w"], file[f"{name}.b"]) for name in _LAYERS]
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            _check(layers)
+        except (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile) as error:
             raise ModelError(f"{path}: not an embedding network ({error}); restore the file") from error
         self._layers: list[tuple[Floats, Floats, int]] = [
             (_flat(w), b.astype(np.float32), w.shape[2]) for w, b in layers
@@ -81,6 +82,19 @@ def pack(layers: Sequence[tuple[Floats, Floats]]) -> bytes:
     file = BytesIO()
     np.savez(file, allow_pickle=False, **named)
     return file.getvalue()
+
+
+def _check(layers: Sequence[tuple[npt.NDArray[np.float16], npt.NDArray[np.float16]]]) -> None:
+    """Raises ValueError: a layer does not take what the one before it gives, or a weight is no number."""
+    given = BANDS
+    for name, (weights, biases) in zip(_LAYERS, layers, strict=True):
+        if weights.ndim != 3 or weights.shape[1] != given or biases.shape != weights.shape[:1]:
+            raise ValueError(f"layer {name} is {weights.shape}, {biases.shape}")
+        if not (np.isfinite(weights).all() and np.isfinite(biases).all()):
+            raise ValueError(f"layer {name} has weights that are no numbers")
+        given = weights.shape[0]
+    if given != SIZE:
+        raise ValueError(f"it gives {given} numbers, not {SIZE}")
 
 
 def _flat(weights: npt.NDArray[np.float16]) -> Floats:

@@ -17,6 +17,7 @@ from device.wakeword.embedding import SIZE, Floats
 Sensitivity = Literal["careful", "balanced", "eager"]
 SENSITIVITIES: tuple[Sensitivity, ...] = get_args(Sensitivity)
 
+_LARGEST = 1e4  # far above any weight that was ever learnt, far below what overflows
 Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 Probability = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 
@@ -27,6 +28,11 @@ class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     careful: Probability
     balanced: Probability
     eager: Probability
+
+    def check(self, word: str) -> None:
+        """Raises ModelError: a more careful setting would ask for less."""
+        if not self.eager <= self.balanced <= self.careful:
+            raise ModelError(f"head for {word}: thresholds must not fall from eager to careful; mend them")
 
     def at(self, sensitivity: Sensitivity) -> float:
         """Return the threshold that goes by this name."""
@@ -57,7 +63,7 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             weights = np.frombuffer(base64.b64decode(self.weights, validate=True), "<f4").astype(np.float32)
         except (Base64Error, ValueError) as error:
             raise ModelError(f"head for {self.word}: its weights are not base64; restore the file") from error
-        if len(weights) != self.embeddings * SIZE or not np.isfinite(weights).all():
+        if len(weights) != self.embeddings * SIZE or not (np.abs(weights) < _LARGEST).all():
             raise ModelError(
                 f"head for {self.word}: not {self.embeddings} x {SIZE} weights; restore the file"
             )
@@ -69,6 +75,7 @@ def parse(document: bytes, where: object) -> Head:
     try:
         head = msgspec.json.decode(document, type=Head)
         head.row()
+        head.thresholds.check(head.word)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ModelError(f"{where}: {error}; give a head that train_verifier or enrol has made") from error
     except ModelError as error:

@@ -117,6 +117,8 @@ def _second(name: SecondEarName, words: Sequence[Manifest], given: Sequence[Head
 
 def _heads(models: Sequence[Manifest], given: Sequence[Head]) -> dict[str, Head]:
     mine = {head.word: head for head in given}
+    if len(mine) < len(given):
+        raise ModelError("heads: two for one word; name one")
     words = {model.word: model for model in models}
     if strangers := sorted(set(mine) - set(words)):
         raise ModelError(

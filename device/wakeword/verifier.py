@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from device.errors import ModelError
 from device.wakeword.embedding import BANDS, FULL_SCALE, Embedding, rows_for
@@ -20,6 +21,7 @@ _EMBEDDINGS = 16
 _MEMORY_ROWS = -(-rows_for(_EMBEDDINGS) // ROWS) * ROWS  # in whole steps of the first ear: 189, 1.89 s
 HEADS = Path(__file__).with_name("heads")
 """The network and the heads that ship; README.md there is their card."""
+_NETWORK = HEADS / "embedding.npz"
 
 
 class Verifier:
@@ -27,14 +29,16 @@ class Verifier:
 
     def __init__(self, heads: Sequence[Head]) -> None:
         """Raises ModelError: a head was trained on another network than the one that ships."""
-        digest = shipped_sha256()
+        threadpool_limits(1, "blas")  # so small a network is slower on several threads, and they spin
+        weights = _read(_NETWORK)
+        digest = sha256(weights).hexdigest()
         for head in heads:
             if head.embedding != digest:
                 raise ModelError(
                     f"head for {head.word}: made for the network {head.embedding[:12]}, not {digest[:12]}; "
                     "enrol or train again"
                 )
-        self._embedding = shipped_embedding()
+        self._embedding = Embedding(weights, _NETWORK)
         self._heads = {head.word: (head.row(), head.bias, head.embeddings) for head in heads}
         self._rows = np.zeros((_MEMORY_ROWS, BANDS), np.float32)
         self._at = 0
@@ -57,9 +61,6 @@ class Verifier:
     def forget(self) -> None:
         """Wipe what is remembered, as if there had been silence."""
         self._rows.fill(0)
-
-
-_NETWORK = HEADS / "embedding.npz"
 
 
 def shipped_embedding() -> Embedding:

@@ -37,7 +37,9 @@ class Word(NamedTuple):
 def listed(given: Sequence[Path]) -> list[Path]:
     """Return files as they are and folders as the audio in them. Raises StudyError: a folder without any."""
     return [
-        path for each in given for path in ([s.path for s in files.find(each).sounds] if each.is_dir() else [each])
+        path
+        for each in given
+        for path in ([s.path for s in files.find(each).sounds] if each.is_dir() else [each])
     ]
 
 

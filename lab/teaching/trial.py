@@ -23,7 +23,7 @@ class Wish(NamedTuple):
     """Added to the threshold's logit: what was chosen on few recordings must hold on more."""
 
 
-WISHES: Mapping[str, Wish] = {"careful": Wish(0.0, 0.3), "balanced": Wish(1.4, 0.0), "eager": Wish(4.0, 0.0)}
+WISHES: Mapping[str, Wish] = {"careful": Wish(0.0, 0.3), "balanced": Wish(2.0, 0.0), "eager": Wish(4.0, 0.0)}
 
 
 def best(row: Row, track: Track, propose: float) -> float:
@@ -37,11 +37,15 @@ def false_scores(row: Row, tracks: Sequence[Track], propose: float) -> list[floa
 
 
 def threshold(scores: Sequence[float], hours: float, wish: Wish) -> float:
-    """Return the lowest threshold with at most `wish.per_hour` of these scores at or above it."""
+    """Return the lowest threshold with at most `wish.per_hour` of these scores at or above it.
+
+    It lies between LOWEST and HIGHEST, even if a score is higher.
+    """
     allowed = int(wish.per_hour * hours)
     ranked = sorted(scores, reverse=True)
     edge = ranked[allowed] if allowed < len(ranked) else LOWEST
-    logit = np.log(edge / (1 - edge)) if 0 < edge < 1 else -9.0
+    edge = min(max(edge, LOWEST), HIGHEST)
+    logit = np.log(edge / (1 - edge))
     raised = float(1 / (1 + np.exp(-(logit + wish.margin + 0.01))))
     return round(min(max(raised, LOWEST), HIGHEST), 4)
 

@@ -101,7 +101,7 @@ def test_only_the_switch_leaves_muted_and_the_network_cannot_move_it() -> None:
 
 
 @pytest.mark.parametrize("phase", sorted(CAPTURING, key=str))
-@pytest.mark.parametrize("event", [Event.MAX_DURATION, Event.MIC_LOST, Event.BUTTON_TAP, Event.REMOTE_STOP])
+@pytest.mark.parametrize("event", [Event.MAX_DURATION, Event.MIC_LOST, Event.REMOTE_STOP])
 def test_capturing_always_ends_at_the_maximum_without_a_microphone_and_on_demand(
     phase: Phase, event: Event
 ) -> None:
