@@ -54,7 +54,7 @@ class Verifier:
         """Return how much what is remembered sounds like `word`, 0 to 1."""
         weights, bias, count = self._heads[word]
         recent = np.concatenate([self._rows[self._at :], self._rows[: self._at]])[-rows_for(count) :]
-        embeddings = self._embedding(recent / np.float32(FULL_SCALE), count)
+        embeddings = self._embedding((recent / FULL_SCALE).astype(np.float32), count)
         logit = float(embeddings.ravel() @ weights) + bias
         return float(1 / (1 + np.exp(-np.clip(logit, -50, 50))))
 
