@@ -115,6 +115,24 @@ def pets(
     sys.exit(pets_show.run(directory, as_json, out, sys.stdout))
 
 
+@app.command()
+def enrol(
+    said: Annotated[
+        list[Path], typer.Option(help="Recordings of your word, or folders of them; 3 at least.")
+    ],
+    out: Annotated[Path, typer.Option(help="Where the head goes, mode 0600.")],
+    word: Annotated[str, typer.Option(help="The wake word, by name.")] = "alexa",
+    not_said: Annotated[
+        list[Path] | None,
+        typer.Option(help="Recordings of your home's talk and television, without the word."),
+    ] = None,
+) -> None:
+    """Teach the second ear your household's voices: a head for `[wakeword] heads`."""
+    from lab.enrol.run import run
+
+    run(word, said, not_said or [], out, Console())
+
+
 @app.command(name="open")
 def open_run(
     directory: Annotated[Path, typer.Argument(help="The folder of a run.")],

@@ -9,11 +9,9 @@ from zlib import crc32
 
 import numpy as np
 
-from device.wakeword.embedding import Floats
 from hardware.board import RATE_HZ
 from hardware.room.levels import Samples, pink
 from lab.enrol.words import Word
-from lab.teaching import examples
 from lab.teaching.augment import Chance, World
 from lab.teaching.track import Listener, Track
 

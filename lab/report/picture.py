@@ -53,7 +53,7 @@ def whole(shown: Shown) -> Picture:
     strips = [
         Track("scene", "what was done", flags.LANES * flags.LANE_PX, flags.flags),
         Track("room", "sound", 92, tracks.sound),
-        Track("wake score", f"wakes at {threshold:.2f}" if threshold else "0 to 1", 52, tracks.score),
+        Track("wake score", f"above {threshold:.2f}" if threshold else "0 to 1", 52, tracks.score),
         Track("phase", "", 15, tracks.phase),
         Track("light", "", 15, tracks.light),
         Track("kept", "", 17, leaving.kept),

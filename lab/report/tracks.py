@@ -55,7 +55,10 @@ def score(shown: Shown, pen: Pen, y: float, height: float) -> None:
     pen.level(y + height, "hair")
     threshold = shown.run.timeline.threshold
     if threshold is not None:
-        title(pen.level(y + height * (1 - threshold), "threshold"), f"Wakes at {threshold:.2f}")
+        title(
+            pen.level(y + height * (1 - threshold), "threshold"),
+            f"The first ear says more than {threshold:.2f}",
+        )
     inner = pen.stretched(y, height)
     for word, scores in shown.run.timeline.scores.items():
         top = highest(scores, shown.axis)
