@@ -178,6 +178,7 @@ def test_no_sound_is_held_but_what_the_next_window_needs_and_two_seconds_of_the_
     rows = [item for item in held if isinstance(item, np.ndarray) and item.dtype == np.float32]
     assert sorted(item.shape for item in rows if len(item) > 1) == [(16, 96), (len(ears._rows), 32)]
     assert len(ears._rows) < 80
+    assert ears._rows.base is None, "a view would keep all that it is cut from"
 
 
 @needs_package
