@@ -30,7 +30,7 @@ class Known(NamedTuple):
 
 
 # From scripts/try_openwakeword over 165 recordings with "alexa" and 1.5 h without it, chosen hard: 0, 0, 5
-# false wakes, 97.6, 98.2 and 100 % heard. Of the other words it had 2 to 4 recordings, so their thresholds are
+# false wakes, 97.6, 98.2 and 100 % heard. Other words had 2 to 4 recordings, so their thresholds are
 # those of false wakes alone: none or one in 1.6 h, but that the head of "hey_jarvis" also hears "jarvis".
 _USUAL, _LONGER = RATE_HZ * 240 // 1000, RATE_HZ * 480 // 1000
 KNOWN: Mapping[str, Known] = MappingProxyType(

@@ -39,7 +39,8 @@ FLOOR_RMS = 5.0
 SNR_DB = (-20.0, 60.0)
 
 _NAME = re.compile(
-    r"(?P<distance>[\d.e+]+) m, (?:quiet|(?P<snr>[-\d.e+]+) dB (?P<noise>.+)), (?P<beam>[^,]+)"
+    r"(?P<distance>[\d.e+]+) m, (?:quiet|(?P<snr>[-\d.e+]+) dB (?P<noise>.+)), (?P<beam>[^,]+)",
+    re.DOTALL,  # a folder of noise may be called anything
 )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -59,6 +59,7 @@ def test_a_folder_of_noise_stands_in_the_name(tmp_path: Path) -> None:
     assert read_name(condition.name) == (1.0, "-2.5 dB kitchen, evening", "delay-and-sum")
 
 
+@example(distance_m=1.0, snr_db=0.0, beam="first", noise="\n")
 @given(
     distance_m=st.floats(0.5, 5.0),
     snr_db=st.none() | st.floats(-20, 60),
