@@ -44,6 +44,14 @@ def command(audio: Path, out: Path, jobs: int) -> list[str]:
     return [sys.executable, "-m", "lab", *map(str, (*words, *heads))]
 
 
+@pytest.fixture(autouse=True)
+def _ctrl_c_arrives() -> Iterator[None]:
+    """What is started in the background by a shell ignores Ctrl-C, and so would its children: not here."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @contextmanager
 def under_way(audio: Path, out: Path, jobs: int, lines: int) -> "Iterator[subprocess.Popen[str]]":
     """Start a study in a session of its own, and give it when so many lines are written."""
