@@ -5,6 +5,7 @@ generator that is handed in, nothing is changed in place, and nothing is ever cl
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -111,7 +112,7 @@ def _at_rms(samples: npt.NDArray[np.float64], rms: float) -> Samples:
     return (samples * (rms / max(_rms(samples), _TINY))).astype(np.float32)
 
 
-def _rms(samples: npt.NDArray[np.floating]) -> float:
+def _rms(samples: npt.NDArray[Any]) -> float:
     return float(np.sqrt(np.square(samples, dtype=np.float64).mean())) if samples.size else 0.0
 
 

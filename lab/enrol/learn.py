@@ -7,6 +7,7 @@ so a few recordings can't undo what thousands taught. Pure: examples in, a row o
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from device.wakeword.head import Head, Thresholds
 from lab.enrol.errors import EnrolError
@@ -40,7 +41,7 @@ def adapt(start: Row, examples: Examples) -> Row:
     sign = np.where(examples.y == 1, 1.0, -1.0)
     weight = np.where(examples.y == 1, 1 / max(1, (sign > 0).sum()), 1 / max(1, (sign < 0).sum()))
 
-    def loss(difference: np.ndarray) -> tuple[float, np.ndarray]:
+    def loss(difference: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
         margin = sign * (begun + x @ difference)
         slope = -sign * weight / (1 + np.exp(np.clip(margin, -50, 50)))
         cost = float(weight @ np.logaddexp(0, -margin)) + KEPT_SMALL / len(x[0]) * float(

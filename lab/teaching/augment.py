@@ -38,7 +38,8 @@ class World:
             before[: _BEFORE - gap] = excerpt(self._one(self.speech, chance), _BEFORE - gap, chance)
         if chance.random() < 0.3:
             recording = faster(recording, chance.uniform(0.88, 1.14))
-        return np.concatenate([before, recording, np.zeros(_AFTER, np.float32)]).astype(np.float32)
+        around: Samples = np.concatenate([before, recording, np.zeros(_AFTER, np.float32)]).astype(np.float32)
+        return around
 
     @staticmethod
     def _one(sounds: Sequence[Samples], chance: Chance) -> Samples:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from device.wakeword.embedding import SIZE, Floats
 from device.wakeword.runtime import open_interpreter
@@ -93,6 +94,6 @@ def _to_mel(hz: float) -> float:
     )
 
 
-def _to_hz(mel: np.ndarray) -> np.ndarray:
+def _to_hz(mel: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     knee = _LOG_FROM_HZ / _LINEAR_HZ
     return np.where(mel < knee, mel * _LINEAR_HZ, _LOG_FROM_HZ * np.exp(_LOG_STEP * (mel - knee)))

@@ -47,7 +47,8 @@ class Track(NamedTuple):
         last = (np.asarray(rows, int) + _BEFORE - (REACH_ROWS - 1)) // STRIDE_ROWS
         apart = SPACING_ROWS // STRIDE_ROWS * np.arange(COUNT)[::-1]
         index = np.clip(last[:, None] - apart, 0, len(self.embeddings) - 1)
-        return self.embeddings[index].reshape(len(index), -1)
+        windows: Floats = self.embeddings[index].reshape(len(index), -1)
+        return windows
 
     @property
     def rows(self) -> int:
