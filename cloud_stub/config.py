@@ -46,9 +46,18 @@ class BrokerSection(_Section, frozen=True):
     kind: Literal["auto", "mosquitto", "amqtt", "none"]
     host: Annotated[str, msgspec.Meta(min_length=1)]
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)]
+    tls: bool
     protocol: Literal["auto", "5", "3.1.1"]
     backoff_min_s: Positive
     backoff_max_s: Positive
+
+
+class DevicesSection(_Section, frozen=True):
+    """Who may connect."""
+
+    approve: Literal["by_hand", "claimed"]
+    certificate_s: Annotated[int, msgspec.Meta(ge=3600, le=LONGEST_S)]
+    waiting: Annotated[int, msgspec.Meta(ge=1, le=100_000)]
 
 
 class KeysSection(_Section, frozen=True):
@@ -78,6 +87,7 @@ class Config(_Section, frozen=True):
 
     storage: StorageSection
     broker: BrokerSection
+    devices: DevicesSection
     keys: KeysSection
     ingest: IngestSection
     answer: AnswerSection

@@ -73,6 +73,8 @@ class PrivacySection(_Section, frozen=True):
     review: bool
     reader_suite: Literal["mlkem768-x25519", "x25519"]
     owner_reader: str
+    pad_s: Annotated[float, msgspec.Meta(ge=0, le=10)]
+    cover_per_day: Annotated[int, msgspec.Meta(ge=0, le=1000)]
 
 
 class AudioSection(_Section, frozen=True):
@@ -96,12 +98,30 @@ class UplinkSection(_Section, frozen=True):
 
     host: Annotated[str, msgspec.Meta(pattern=r"\A[^\x00\s]+\Z")]
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
+    ca: str
+    allow_plaintext: bool
     protocol: Literal["auto", "5", "3.1.1"]
     keepalive_s: Annotated[int, msgspec.Meta(ge=5, le=3600)]
     backoff_min_s: Seconds
     backoff_max_s: Seconds
     window: Annotated[int, msgspec.Meta(ge=1, le=1000)]
     ask_again_s: Seconds
+
+
+class OutboxSection(_Section, frozen=True):
+    """How much may wait for the cloud, and for how long."""
+
+    max_bytes: Annotated[int, msgspec.Meta(ge=4 << 20, le=1 << 40)]
+    max_utterances: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+    max_age_s: Annotated[float, msgspec.Meta(ge=60, le=31 * 86_400)]
+    reseal_after_s: Annotated[float, msgspec.Meta(ge=0, le=31 * 86_400)]
+
+
+class HomeAssistantSection(_Section, frozen=True):
+    """Whether a home's automation may find the speaker."""
+
+    discovery: bool
+    prefix: Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9_-]{1,64}\Z")]
 
 
 class Config(_Section, frozen=True):
@@ -116,6 +136,8 @@ class Config(_Section, frozen=True):
     audio: AudioSection
     cloud: CloudSection
     uplink: UplinkSection
+    outbox: OutboxSection
+    home_assistant: HomeAssistantSection
 
 
 def load(path: Path | None) -> Config:
@@ -168,6 +190,7 @@ def _resolve(config: Config, base: Path) -> Config:
         device=replace(config.device, state_dir=near(config.device.state_dir)),
         board=replace(config.board, room=tuple(near(path) for path in config.board.room)),
         cloud=replace(config.cloud, keys=near(config.cloud.keys)),
+        uplink=replace(config.uplink, ca=near(config.uplink.ca)),
         wakeword=replace(
             config.wakeword,
             words=tuple(model(word) for word in config.wakeword.words),

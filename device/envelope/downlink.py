@@ -1,4 +1,4 @@
-"""Signed messages from the cloud to a device: ack, command, response. Never says what to do with one.
+"""Signed messages from the cloud to a device: ack, command, response, certificate. Never what to do with one.
 
 Pure: no I/O, clock or randomness. A signature says who wrote a message, not that it is for you or new:
 compare the body's `device` (and a command's `serial`) before doing anything.
@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from device.envelope.errors import EnvelopeError
 from device.envelope.layout import SIGNATURE_BYTES, Cursor, from_json, to_json
 
-KINDS: Final = ("ack", "command", "response")
+KINDS: Final = ("ack", "command", "response", "certificate")
 _ATTACHMENT: Final = "attachment"
 
 _Scalar = str | int | float | bool | None

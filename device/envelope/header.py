@@ -32,7 +32,7 @@ class Trigger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     it (SHA-256 of its file); a button has none of them.
     """
 
-    kind: Literal["wake_word", "button_tap", "button_hold"]
+    kind: Literal["wake_word", "button_tap", "button_hold", "cover"]
     word: Text | None = None
     score: Score | None = None
     model: Hex64 | None = None

@@ -17,15 +17,16 @@ _UTTERANCE = re.compile(r"[0-9a-f]{32}")
 _PARSED = re.compile(
     rf"{ROOT}/(?P<device>{_DEVICE.pattern})/"
     rf"(?:up/utterance/(?P<utterance>{_UTTERANCE.pattern})/(?P<part>begin|segment|end)"
-    r"|up/(?P<up>status|checkpoint)"
-    r"|down/(?P<down>ack|command|response))"
+    r"|up/(?P<up>status|checkpoint|request|state)"
+    r"|down/(?P<down>ack|command|response|certificate))"
 )
 
 
 class Topic(NamedTuple):
     """A topic taken apart.
 
-    kind: begin, segment, end, status, checkpoint, ack, command, response or keys. `device` is None for keys;
+    kind: begin, segment, end, status, checkpoint, request, state, ack, command, response, certificate or
+    keys. `device` is None for keys;
     `utterance` is None for all but begin, segment and end.
     """
 
@@ -51,6 +52,16 @@ def checkpoint(device: str) -> str:
     return f"{_of(device)}/up/checkpoint"
 
 
+def request(device: str) -> str:
+    """A device's request for a certificate, its first or its next."""
+    return f"{_of(device)}/up/request"
+
+
+def state(device: str) -> str:
+    """Retained: what a home's automation may know of the device."""
+    return f"{_of(device)}/up/state"
+
+
 def ack(device: str) -> str:
     """What the cloud has, and misses, of an utterance."""
     return f"{_of(device)}/down/ack"
@@ -64,6 +75,11 @@ def command(device: str) -> str:
 def response(device: str) -> str:
     """The sealed answer to an utterance."""
     return f"{_of(device)}/down/response"
+
+
+def certificate(device: str) -> str:
+    """The cloud's answer to a request."""
+    return f"{_of(device)}/down/certificate"
 
 
 def parse(topic: str) -> Topic | None:

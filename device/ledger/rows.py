@@ -10,8 +10,12 @@ import rfc8785
 
 from .errors import RowError
 
-LeftKind = Literal["connect", "status", "begin", "segment", "end", "checkpoint"]
-StayedKind = Literal["boot", "trigger", "rejected_wake", "refused", "dropped", "muted"]
+LeftKind = Literal[
+    "connect", "status", "begin", "segment", "end", "checkpoint", "request", "state", "discovery"
+]
+StayedKind = Literal[
+    "boot", "trigger", "rejected_wake", "refused", "dropped", "muted", "resealed", "set_aside"
+]
 LEFT: frozenset[str] = frozenset(get_args(LeftKind))
 STAYED: frozenset[str] = frozenset(get_args(StayedKind))
 

@@ -112,6 +112,9 @@ SECONDS = [
     "uplink.backoff_max_s",
     "uplink.ask_again_s",
     "wakeword.refractory_s",
+    "privacy.pad_s",
+    "outbox.max_age_s",
+    "outbox.reseal_after_s",
 ]
 
 
@@ -182,7 +185,7 @@ def test_paths_are_relative_to_the_file_and_names_are_not_paths(tmp_path: Path) 
 
 def test_an_empty_path_stays_empty(tmp_path: Path) -> None:
     own = load(written(tmp_path, ""))
-    assert (own.cloud.keys, own.wakeword.stop, own.board.room) == ("", "", ())
+    assert (own.cloud.keys, own.wakeword.stop, own.uplink.ca, own.board.room) == ("", "", "", ())
 
 
 def test_settings_cannot_be_changed_once_read() -> None:

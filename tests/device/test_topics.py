@@ -20,6 +20,9 @@ def test_topics_are_the_ones_written_down() -> None:
     assert topics.ack(DEVICE) == f"overheard/v1/{DEVICE}/down/ack"
     assert topics.command(DEVICE) == f"overheard/v1/{DEVICE}/down/command"
     assert topics.response(DEVICE) == f"overheard/v1/{DEVICE}/down/response"
+    assert topics.request(DEVICE) == f"overheard/v1/{DEVICE}/up/request"
+    assert topics.state(DEVICE) == f"overheard/v1/{DEVICE}/up/state"
+    assert topics.certificate(DEVICE) == f"overheard/v1/{DEVICE}/down/certificate"
     assert topics.KEYS == "overheard/v1/keys"
 
 
@@ -30,7 +33,7 @@ def test_topics_are_the_ones_written_down() -> None:
 )
 def test_every_topic_is_parsed_back_to_what_it_was_built_from(device: str, utterance: str, part: str) -> None:
     assert topics.parse(topics.utterance(device, utterance, part)) == (part, device, utterance)
-    for kind in ("status", "checkpoint", "ack", "command", "response"):
+    for kind in ("status", "checkpoint", "request", "state", "ack", "command", "response", "certificate"):
         assert topics.parse(getattr(topics, kind)(device)) == (kind, device, None)
     assert topics.parse(topics.KEYS) == ("keys", None, None)
 

@@ -177,7 +177,7 @@ def test_every_domain_string_in_the_code_is_in_the_document() -> None:
         for path in (ROOT / "device" / "envelope").glob("*.py")
         for domain in re.findall(r'b"(overheard/v1/[a-z]+\\0)"', path.read_text(encoding="utf-8"))
     ]
-    assert len(found) == 7
+    assert len(found) >= 7
     for domain in found + [f"overheard/v1/{kind}\\0" for kind in downlink.KINDS]:
         assert f'"{domain}"' in page, domain
 

@@ -97,7 +97,7 @@ COUNT, VERSION = whole(0, COUNT_LIMIT), whole(1, 1)
 READER = fields({"id": text_of("[0-9a-f]{16}"), "suite": text_of("x25519|mlkem768-x25519"), "name": is_short})
 WAKE_WORD = fields({"kind": text_of("wake_word"), "word": is_short, "score": number(0, 1), "model": HEX_256})
 BUTTON = fields(
-    {"kind": text_of("button_tap|button_hold"), "word": is_null, "score": is_null, "model": is_null}
+    {"kind": text_of("button_tap|button_hold|cover"), "word": is_null, "score": is_null, "model": is_null}
 )
 HEADER = fields(
     {

@@ -10,8 +10,8 @@ from second_basics import from_base64, read_json, require, sha256
 from second_cloud import open_note
 from second_envelope import COUNT, HEX_256, Json, Rule, fields, is_string, number
 
-LEFT = ("connect", "status", "begin", "segment", "end", "checkpoint")
-STAYED = ("boot", "trigger", "rejected_wake", "refused", "dropped", "muted")
+LEFT = ("connect", "status", "begin", "segment", "end", "checkpoint", "request", "state", "discovery")
+STAYED = ("boot", "trigger", "rejected_wake", "refused", "dropped", "muted", "resealed", "set_aside")
 SENT: dict[str, Rule] = {"topic": is_string, "bytes": COUNT, "sha256": HEX_256}
 ABOUT: dict[str, Rule] = {
     "utterance": is_string,
