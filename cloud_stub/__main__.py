@@ -1,4 +1,6 @@
-"""overheard-cloud: run the other end, or print its keys. It writes to its own directory alone."""
+"""overheard-cloud: run the other end, its broker and its keys; say which devices may come in. It writes to
+its own directory alone.
+"""
 
 import signal
 import sys
@@ -11,7 +13,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from cloud_stub.broker import Broker, open_broker
+from cloud_stub import broker_commands, device_commands
+from cloud_stub.broker import Broker, open_broker, open_own_broker
 from cloud_stub.cloud import Cloud
 from cloud_stub.config import Config, load
 from cloud_stub.errors import CloudError, KeyFileError
@@ -20,6 +23,8 @@ from cloud_stub.keys import Keys
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="Your settings, laid over the defaults.")]
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+app.add_typer(broker_commands.app, name="broker")
+app.add_typer(device_commands.app, name="devices")
 
 
 @app.command()
@@ -29,7 +34,10 @@ def run(config: ConfigFile = None) -> None:
     if settings.broker.kind == "none":
         _serve(settings, settings.broker.port, None)
         return
-    broker = open_broker(settings.broker.kind, settings.broker.port, settings.storage.broker)
+    if settings.broker.tls:
+        broker: Broker = open_own_broker(settings.broker.port, settings.storage.broker)
+    else:
+        broker = open_broker(settings.broker.kind, settings.broker.port, settings.storage.broker)
     _serve(_as_spoken_by(broker, settings), broker.port, broker)
 
 

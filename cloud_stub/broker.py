@@ -1,6 +1,7 @@
-"""The embedded broker: mosquitto as a child process, or amqtt in a thread where mosquitto is not installed.
+"""The broker: mosquitto as a child process, or amqtt in a thread where mosquitto is not installed.
 
-It listens on loopback alone, and for that reason alone lets everybody in. It never keeps a message on disk.
+The embedded one listens on loopback alone, and for that reason alone lets everybody in; it never keeps a
+message on disk. Any other is started with the configuration that `broker init` wrote.
 """
 
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
+from cloud_stub.broker_files import require_written
 from cloud_stub.errors import BrokerError
 from cloud_stub.loopback import HOST, START_S, accepts, free_port, require_free
 
@@ -65,15 +67,17 @@ class Broker(Protocol):
 class Mosquitto:
     """mosquitto as a child process that ends with its parent, however that ends. Speaks MQTT 5 and 3.1.1.
 
-    directory: for its configuration and its log.
+    directory: for its configuration and its log. own: the configuration is there already, as `broker init`
+    wrote it.
     """
 
     kind = "mosquitto"
 
-    def __init__(self, program: str, port: int, directory: Path) -> None:
+    def __init__(self, program: str, port: int, directory: Path, *, own: bool = False) -> None:
         self.port = port
         self._program = program
-        self._settings = directory / "mosquitto.conf"
+        self._own = own
+        self._settings = directory / ("mosquitto.conf" if own else "embedded.conf")
         self._log = directory / "mosquitto.log"
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -114,8 +118,9 @@ class Mosquitto:
         self.stop()
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        self._settings.parent.mkdir(parents=True, exist_ok=True)
-        self._settings.write_text(MOSQUITTO.format(port=self.port, host=HOST), encoding="utf-8")
+        if not self._own:
+            self._settings.parent.mkdir(parents=True, exist_ok=True)
+            self._settings.write_text(MOSQUITTO.format(port=self.port, host=HOST), encoding="utf-8")
         with self._log.open("wb") as log:
             command = ["/bin/sh", "-c", OUTLIVED_BY_NOBODY, self._program, "-c", str(self._settings)]
             return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
@@ -167,6 +172,21 @@ def open_broker(kind: Literal["auto", "mosquitto", "amqtt"], port: int, director
     from cloud_stub.embedded import Amqtt
 
     return Amqtt(port)
+
+
+def open_own_broker(port: int, directory: Path) -> Mosquitto:
+    """The broker whose files `broker init` wrote into `directory`, not yet started; `port` is its first
+    listener's.
+
+    Raises:
+        BrokerError: mosquitto is not installed.
+        KeyFileError: there are no such files.
+    """
+    require_written(directory)
+    program = find_mosquitto()
+    if program is None:
+        raise BrokerError("mosquitto: not installed; install it (apt install mosquitto)")
+    return Mosquitto(program, port, directory, own=True)
 
 
 def find_mosquitto() -> str | None:

@@ -11,16 +11,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from cloud_stub.acks import Outgoing
+from cloud_stub.authority import Authority
+from cloud_stub.broker_files import cloud_context
 from cloud_stub.config import Config
+from cloud_stub.devices import Devices
 from cloud_stub.door import Words
 from cloud_stub.end_record import ANSWERED, end_reason
+from cloud_stub.enrolment import Enrolment
 from cloud_stub.errors import CloudError, NotKept
-from cloud_stub.held import Held
+from cloud_stub.held import Held, is_cover, may_stay
 from cloud_stub.in_flight import InFlight
 from cloud_stub.ingest import Ingest
 from cloud_stub.keys import Keys
 from cloud_stub.link import Link
-from cloud_stub.response import Mind, sealed_response
+from cloud_stub.response import Mind, Responses
 from cloud_stub.vault import Vault
 from cloud_stub.whose import Whose
 from device.envelope import EnvelopeError, Header, topics
@@ -69,13 +73,16 @@ class Cloud:
         self.over = threading.Event()
         self._within = timedelta(seconds=config.answer.within_s)
         self._mind = mind
+        self._responses = Responses(self.keys.signer, config.answer.pad_s)
         self._watch = watch
         self._clock = clock
         self._note = ""
         self._in_flight = InFlight()
         self._taking = threading.Lock()
         self._jobs: queue.SimpleQueue[Whose | None] = queue.SimpleQueue()
-        self._link = Link(config.broker, address, self._take, self._came_up, self._in_flight.done)
+        self.enrolment = self._open_enrolment(config)
+        context = cloud_context(config.storage.keys) if config.broker.tls else None
+        self._link = Link(config.broker, address, self._take, self._came_up, self._in_flight.done, context)
         self._threads = [
             threading.Thread(target=self._guard, args=(work,), name=name, daemon=True)
             for name, work in (("answers", self._answer_all), ("ticks", self._tick_on))
@@ -133,20 +140,33 @@ class Cloud:
             self._came_up()
 
     def answer(self, whose: Whose) -> None:
-        """Open, hear, keep the words, answer once and in time; then shred what is not to be kept."""
+        """Open, hear, keep the words, answer once and in time; then shred what is not to be kept. Cover is
+        answered like the rest and not opened.
+        """
         held = self.vault.find(whose)
         if held is None or held.state != "complete" or held.completed is None or held.header is None:
             return
         now = self._clock()
         if not held.answered and now - held.completed <= self._within and self._asks(whose):
-            self._respond(held, held.header, now)
+            self._say_nothing(held.header) if is_cover(held.header) else self._respond(held, held.header, now)
         if not _saved(held):
             self.vault.forget(whose, "machine", "not to be saved", self._clock())
+
+    def _open_enrolment(self, config: Config) -> Enrolment | None:
+        """Certificates are given where a broker asks for them."""
+        if not config.broker.tls:
+            return None
+        authority = Authority(config.storage.keys, "ca", self._clock())
+        return Enrolment(Devices(config.storage.devices), authority, self.keys.signer, config.devices)
 
     def _asks(self, whose: Whose) -> bool:
         """Whether somebody waits for an answer: not after a tap, a mute, or silence."""
         ending = self.vault.messages(whose)[2]
         return ending is not None and end_reason(ending) in ANSWERED
+
+    def _say_nothing(self, header: Header) -> None:
+        with suppress(EnvelopeError):
+            self._publish(self._responses.silence(header))
 
     def _respond(self, held: Held, header: Header, now: datetime) -> None:
         """Give the answer; what its owner asked to delete is shredded before anybody is told so."""
@@ -162,7 +182,7 @@ class Cloud:
         else:
             self.vault.mark_answered(held.whose)
         with suppress(EnvelopeError):  # a reply key that nobody can seal to: then nobody is answered
-            self._publish(sealed_response(header, answer, self.keys.signer))
+            self._publish(self._responses.answer(header, answer))
 
     def _delete_last(self, held: Held) -> None:
         said = self.vault.utterances(held.whose.device)
@@ -174,8 +194,12 @@ class Cloud:
     def _take(self, topic: str, payload: bytes) -> None:
         if self._watch is not None:
             self._watch.arrived(topic, payload)
+        asked = topics.parse(topic)
         with self._guarded(), self._taking:
-            self._publish_all(self.ingest.take(topic, payload, self._clock()))
+            if asked is not None and asked.kind == "request" and self.enrolment is not None:
+                self._publish_all(self.enrolment.take(asked.device or "", payload, self._clock()))
+            else:
+                self._publish_all(self.ingest.take(topic, payload, self._clock()))
 
     def _came_up(self) -> None:
         with self._guarded():
@@ -231,4 +255,4 @@ class Cloud:
 
 
 def _saved(held: Held) -> bool:
-    return held.header is not None and held.header.consent.save
+    return held.header is not None and may_stay(held.header)

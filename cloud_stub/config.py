@@ -36,8 +36,13 @@ class StorageSection(_Section, frozen=True):
 
     @property
     def broker(self) -> Path:
-        """The folder of an embedded broker's configuration and log."""
+        """The folder of the broker's configuration, certificates and log."""
         return Path(self.directory) / "broker"
+
+    @property
+    def devices(self) -> Path:
+        """The folder of what is known of devices."""
+        return Path(self.directory) / "devices"
 
 
 class BrokerSection(_Section, frozen=True):
@@ -77,9 +82,10 @@ class IngestSection(_Section, frozen=True):
 
 
 class AnswerSection(_Section, frozen=True):
-    """When an answer is too late to be one."""
+    """When an answer is too late to be one, and how long spoken ones are."""
 
     within_s: Positive
+    pad_s: Annotated[float, msgspec.Meta(ge=0, le=30)]
 
 
 class Config(_Section, frozen=True):
@@ -109,10 +115,12 @@ def load(path: Path | None) -> Config:
         config = msgspec.convert(settings, Config)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{where}: {error}; see {DEFAULTS.name} for what is known") from error
-    if config.broker.kind != "none" and config.broker.host != HOST:
+    if config.broker.kind != "none" and config.broker.host != HOST and not config.broker.tls:
         raise ConfigError(
             f'{where}: an embedded broker is on {HOST} only; set [broker] kind = "none" for another'
         )
+    if config.broker.kind == "amqtt" and config.broker.tls:
+        raise ConfigError(f'{where}: amqtt asks nobody for a certificate; set [broker] kind = "mosquitto"')
     if config.broker.kind == "none" and config.broker.port == 0:
         raise ConfigError(f"{where}: port 0 is for an embedded broker; give the port of the one that runs")
     directory = (path.parent if path else Path()) / config.storage.directory

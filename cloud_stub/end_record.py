@@ -5,7 +5,7 @@ from cryptography.exceptions import InvalidSignature
 from device.envelope import Begin, EnvelopeError
 from device.envelope.layout import END_DOMAIN, Cursor, EndRecord, from_json
 
-CEILING_S = 30 + 2
+CEILING_S = 30 + 10
 """The longest utterance, and its padding."""
 
 ANSWERED = frozenset({"silence", "max_duration", "released"})

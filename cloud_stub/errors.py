@@ -5,7 +5,8 @@
     ├── BrokerError        3, free the port or name another broker
     ├── KeyFileError       5, mend or restore a key
     ├── StorageError       6, make room, or restore the vault
-    └── NotKept            6, ask for an utterance that is there
+    ├── NotKept            6, ask for an utterance that is there
+    └── NoDevice           6, name a device that has asked
 
 Every message is one line: where, what, and what to do next. What arrives from the network is never
 an error: `ingest.Ingest` counts it.
@@ -44,5 +45,11 @@ class StorageError(CloudError, OSError):
 
 class NotKept(CloudError, LookupError):  # noqa: N818 (it says what is the case)
     """The vault has no such utterance, or has shredded it."""
+
+    exit_code = 6
+
+
+class NoDevice(CloudError, LookupError):  # noqa: N818 (it says what is the case)
+    """No device of that id has ever asked."""
 
     exit_code = 6

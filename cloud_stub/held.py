@@ -12,6 +12,8 @@ from device.envelope.layout import MAGIC, Cursor
 
 State = Literal["arriving", "complete", "truncated", "forgotten"]
 
+NOBODY_SPOKE = -1
+
 _ALL = "SELECT u.device, id, state, begun, completed, answered, ledger_index, p.content FROM utterance u"
 _ALL += f" LEFT JOIN piece p ON p.device = u.device AND p.utterance = u.id AND p.name = {BEGIN}"
 
@@ -19,7 +21,8 @@ _ALL += f" LEFT JOIN piece p ON p.device = u.device AND p.utterance = u.id AND p
 class Held(NamedTuple):
     """What is known of one. Times are UTC; a forgotten one has no header.
 
-    ledger_index: of its trigger in its device's ledger: the order of speaking, whatever the clocks said.
+    ledger_index: of its trigger in its device's ledger, or of its being sealed anew: the order of speaking,
+    whatever the clocks said; of cover NOBODY_SPOKE.
     """
 
     whose: Whose
@@ -29,6 +32,16 @@ class Held(NamedTuple):
     answered: bool
     ledger_index: int
     header: Header | None
+
+
+def is_cover(header: Header) -> bool:
+    """Whether it holds no sound, and was sent to hide others: it is neither opened nor kept."""
+    return header.trigger.kind == "cover"
+
+
+def may_stay(header: Header) -> bool:
+    """Whether the recording may be kept after it was answered."""
+    return header.consent.save and not is_cover(header)
 
 
 def select(sql: sqlite3.Connection, which: str, values: tuple[Any, ...]) -> list[Held]:

@@ -13,13 +13,13 @@ from cloud_stub.acks import Acks, Outgoing, gaps
 from cloud_stub.config import IngestSection
 from cloud_stub.end_record import CEILING_S, segments_promised
 from cloud_stub.errors import NotKept
-from cloud_stub.keys import Keys
+from cloud_stub.keys import Epoch, Keys
 from cloud_stub.pen import Pen, Waiting
 from cloud_stub.pieces import Put
 from cloud_stub.under_way import Arriving, UnderWay
 from cloud_stub.vault import Vault
 from cloud_stub.whose import Whose
-from device.envelope import Begin, EnvelopeError, Opener, topics
+from device.envelope import Begin, EnvelopeError, Header, Opener, topics
 from device.envelope.layout import JSON_MAX_BYTES, SIGNATURE_BYTES, segment_bytes
 
 LARGEST = {
@@ -27,9 +27,18 @@ LARGEST = {
     "segment": segment_bytes(6400),
     "end": 4 + JSON_MAX_BYTES + SIGNATURE_BYTES,
     "status": 4096,
+    "state": 4096,
     "checkpoint": JSON_MAX_BYTES,
 }
-SECURITY = frozenset({"altered", "foreign_device", "segment", "end", "begin", "end_mismatch"})
+CLOCKS = timedelta(minutes=5)
+"""How far a clock may be set between a device's look at its keys note and the date in its header."""
+
+LONGEST_WAIT = timedelta(days=31)
+"""No utterance waits longer on a device; what waited may have been sealed anew, to a later key."""
+
+SECURITY = frozenset(
+    {"altered", "foreign_device", "segment", "end", "begin", "end_mismatch", "out_of_epoch"}
+)
 """The reasons of refusal that no honest device gives."""
 
 
@@ -167,12 +176,14 @@ class Ingest:
         return [each for message in self._pen.release(whose) for each in self._replay(message, whose, now)]
 
     def _unwrap(self, begin: Begin, now: datetime) -> tuple[bytes, Opener]:
-        ours = (self._keys.reader(reader.id, now) for reader in begin.header.readers)
-        key = next((key for key in ours if key is not None), None)
-        if key is None:
+        ours = (self._keys.held(reader.id, now) for reader in begin.header.readers)
+        epoch = next((epoch for epoch in ours if epoch is not None), None)
+        if epoch is None:
             raise Refused("no_reader")
+        if not _spoken_for(begin.header, epoch):
+            raise Refused("out_of_epoch")
         try:
-            data_key = begin.data_key(key)
+            data_key = begin.data_key(epoch.key)
             return data_key, Opener(begin, data_key)
         except EnvelopeError as error:
             raise Refused("begin") from error
@@ -230,3 +241,9 @@ class Ingest:
         segments = self._vault.messages(whose)[1]
         count = max(segments, default=-1) + 1 if promised is None else promised
         return self._acks.missing(whose, gaps(segments, count), end=promised is None)
+
+
+def _spoken_for(header: Header, epoch: Epoch) -> bool:
+    """Whether what was spoken then may be sealed to the key of this epoch, at once or anew after a wait."""
+    earliest, latest = epoch.not_before - LONGEST_WAIT, epoch.not_after
+    return earliest - CLOCKS <= datetime.fromisoformat(header.utc) < latest + CLOCKS

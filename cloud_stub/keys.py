@@ -1,12 +1,15 @@
 """The keys of the cloud: made on first run, in files that nobody else can read. The clock is an argument.
 
 `root.key` signs the keys note that devices pin; `signer.key` signs acknowledgements and answers; a reader key
-of the day opens what devices seal, stays for a grace period, and is then destroyed.
+of the day opens what devices seal, stays for a grace period, and is then destroyed: by a clock that does not
+follow leaps, since a key that is gone is gone.
 """
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -16,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cloud_stub.config import KeysSection
 from cloud_stub.errors import KeyFileError
 from cloud_stub.private_files import keep, private_directory, sync_directory, write_private
+from cloud_stub.steady import SteadyClock
 from device.envelope.errors import EnvelopeError
 from device.envelope.keys import ReaderKey
 from device.envelope.layout import to_base64
@@ -43,13 +47,16 @@ class Epoch(NamedTuple):
 
 
 class Keys:
-    """The cloud's keys in one directory (0700, files 0600), read or made.
+    """The cloud's keys in one directory (0700, files 0600), read or made. `running` counts seconds that never
+    jump.
 
     Raises:
         KeyFileError: a key file is damaged, or readable by others.
     """
 
-    def __init__(self, directory: Path, settings: KeysSection) -> None:
+    def __init__(
+        self, directory: Path, settings: KeysSection, running: Callable[[], float] = monotonic
+    ) -> None:
         private_directory(directory)
         self._directory = directory
         self._settings = settings
@@ -59,6 +66,10 @@ class Keys:
         self._epochs = {
             epoch.key.public.id: epoch for epoch in map(_read_epoch, directory.glob("reader-*.key"))
         }
+        epoch, self._grace = timedelta(seconds=settings.epoch_s), timedelta(seconds=settings.grace_s)
+        newest = max((epoch.not_before for epoch in self._epochs.values()), default=None)
+        patience = max(epoch, self._grace)
+        self._steady = SteadyClock(directory / "clock", epoch, patience, newest, running)
 
     @property
     def vkey(self) -> str:
@@ -74,13 +85,17 @@ class Keys:
 
     def reader(self, reader_id: str, now: datetime) -> ReaderKey | None:
         """The private key of that id; None when it is not ours, or was destroyed after its grace period."""
+        epoch = self.held(reader_id, now)
+        return epoch.key if epoch else None
+
+    def held(self, reader_id: str, now: datetime) -> Epoch | None:
+        """As `reader`, with the time that the key was made for."""
         with self._turning:
             path = self._directory / f"reader-{reader_id}.key"
             if reader_id not in self._epochs and path.exists():  # made meanwhile by `overheard-cloud keys`
                 self._epochs[reader_id] = _read_epoch(path)
             self._destroy_old(now)
-            epoch = self._epochs.get(reader_id)
-            return epoch.key if epoch else None
+            return self._epochs.get(reader_id)
 
     def note(self, now: datetime) -> str:
         """The signed keys note of now: the same text for the whole epoch."""
@@ -108,9 +123,9 @@ class Keys:
         return epoch
 
     def _destroy_old(self, now: datetime) -> None:
-        grace = timedelta(seconds=self._settings.grace_s)
+        steady = self._steady.at(now)
         for reader_id, epoch in list(self._epochs.items()):
-            if now >= epoch.not_after + grace:
+            if steady >= epoch.not_after + self._grace:
                 _destroy(epoch.path)
                 del self._epochs[reader_id]
 

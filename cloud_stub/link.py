@@ -1,6 +1,7 @@
 """The cloud's connection to the broker: it comes back for ever, and speaks MQTT 5 or 3.1.1. No policy."""
 
 import itertools
+import ssl
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -29,6 +30,7 @@ class Link:
 
     arrived: called with topic and payload, in paho's thread. came_up: called at every connect, to publish
     what must stand at the broker. sent: called when the broker has confirmed a publish, or it was given up.
+    context: for TLS; without it the line is plain.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Link:
         arrived: Callable[[str, bytes], None],
         came_up: Callable[[], None],
         sent: Callable[[], None],
+        context: ssl.SSLContext | None = None,
     ) -> None:
         self.up = threading.Event()
         self._settings = settings
@@ -45,6 +48,7 @@ class Link:
         self._arrived = arrived
         self._came_up = came_up
         self._sent = sent
+        self._context = context
         self._stopping = False
         self._counting = threading.Lock()
         self._unsent: dict[paho.Client, int] = {}
@@ -109,6 +113,8 @@ class Link:
         five = protocol == FIVE
         clean = None if five else False
         client = paho.Client(CallbackAPIVersion.VERSION2, CLIENT_ID, clean, protocol=protocol)
+        if self._context is not None:
+            client.tls_set_context(self._context)
         low, high = self._settings.backoff_min_s, self._settings.backoff_max_s
         client.reconnect_delay_set(low, high)  # type: ignore[arg-type]  # any number of seconds will do
         client.max_inflight_messages_set(100)

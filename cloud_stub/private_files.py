@@ -51,3 +51,12 @@ def sync_directory(directory: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def write_public(path: Path, content: bytes) -> None:
+    """Write a file that others may read and that is either whole or absent. Raises KeyFileError."""
+    try:
+        write_private(path, content)
+        path.chmod(0o644)
+    except OSError as error:
+        raise KeyFileError(f"{path}: {error.strerror}; the cloud must own this directory") from error

@@ -16,7 +16,7 @@ from cloud_stub.access import Access
 from cloud_stub.database import Database
 from cloud_stub.door import Door, Recording, Words, altered, not_kept
 from cloud_stub.errors import NotKept
-from cloud_stub.held import Held, State
+from cloud_stub.held import NOBODY_SPOKE, Held, State, is_cover, may_stay
 from cloud_stub.pieces import BEGIN, DATA_KEY, END, WORDS, Put
 from cloud_stub.private_files import private_directory
 from cloud_stub.whose import Whose
@@ -55,7 +55,7 @@ class Vault:
             sql.execute(
                 "INSERT INTO utterance (device, id, state, begun, news, ledger_index, save)"
                 " VALUES (?, ?, 'arriving', ?, ?, ?, ?)",
-                (*whose, at, at, header.ledger_index, header.consent.save),
+                (*whose, at, at, NOBODY_SPOKE if is_cover(header) else header.ledger_index, may_stay(header)),
             )
             pieces.put(sql, whose, BEGIN, message)
             pieces.put(sql, whose, DATA_KEY, self._key.wrap(data_key))

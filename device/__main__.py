@@ -2,6 +2,8 @@
 
 import signal
 import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +18,7 @@ from device.ledger import LedgerError
 from hardware import open_board
 from hardware.board import RATE_HZ, Board
 from hardware.errors import HardwareError
+from hardware.serial import board_serial
 from hardware.world import Speed
 
 _AFTER_SAMPLES = 8 * RATE_HZ
@@ -47,6 +50,55 @@ def run(
     waiting = speaker.parts.delivery.unacknowledged
     if waiting:
         _say(f"{waiting} utterances wait in the outbox, sealed, for the next start")
+
+
+@app.command()
+def provision(
+    config: Annotated[Path, typer.Option(help="Settings that differ from the defaults (TOML).")],
+    wait_s: Annotated[float, typer.Option(min=1, help="How long to wait for an approval.")] = 600.0,
+    again: Annotated[bool, typer.Option("--again", help="Even if there is a certificate.")] = False,
+) -> None:
+    """Ask the cloud for this device's certificate, and wait until somebody approves it."""
+    from device.provision import provision as ask
+
+    settings = load(config)
+    serial = board_serial() if settings.board.name != "sim" else None
+    ask(settings, serial, _say, wait_s=wait_s, again=again)
+
+
+@app.command("self-report")
+def self_report(
+    config: Annotated[Path, typer.Option(help="Settings that differ from the defaults (TOML).")],
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+) -> None:
+    """Say what can leave this speaker, to whom, field by field, and what comes in and is written."""
+    from device import self_report as describing
+
+    described = describing.report(load(config))
+    for line in [describing.as_json(described)] if as_json else describing.as_lines(described):
+        _say(line)
+
+
+@app.command()
+def doctor(
+    config: Annotated[Path, typer.Option(help="Settings that differ from the defaults (TOML).")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a check.")] = False,
+) -> None:
+    """Say what is wrong, if anything, and what to do about it. Exit 1 if something fails."""
+    from device import doctor as examined
+
+    failed = False
+
+    def watched() -> Iterator[examined.Finding]:
+        nonlocal failed
+        for finding in examined.examine(config, datetime.now(UTC), open_configured_board):
+            failed = failed or finding.word == "fail"
+            yield finding
+
+    for line in (examined.as_json if as_json else examined.as_lines)(watched()):
+        _say(line)
+    if failed:
+        raise typer.Exit(1)
 
 
 def _say(line: str) -> None:
@@ -88,7 +140,9 @@ def _pace(text: str) -> Speed:
 
 
 def main() -> None:
-    """Run the command line and exit: 0 done, 2 usage, 3 config or model, 4 microphone, 5 key, 6 storage."""
+    """Run the command line and exit: 0 done, 2 usage, 3 config or model, 4 microphone, 5 key, 6 storage,
+    7 not provisioned.
+    """
     try:
         app(standalone_mode=True)
     except (DeviceError, HardwareError, EnvelopeError, LedgerError) as error:

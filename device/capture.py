@@ -28,8 +28,9 @@ from device.errors import ConfigError
 from device.keys import Identity
 from device.outbox import Outbox, Sealed
 from device.session import Event
+from device.tail import Pace, Tail
 from device.trust import CloudKeys, utc_text
-from device.utterance import Utterance
+from device.utterance import Utterance, segments_in
 from device.vad import Vad
 from hardware.board import FRAME_SAMPLES, RATE_HZ, Frame
 
@@ -77,18 +78,32 @@ class Capture:
         messages = [self._sealed("segment", sealed, part + i) for i, sealed in enumerate(segments)]
         if messages:
             self._send(messages, end)
-        return self._endpoint.hear(self._vad.is_speech(frame.pcm), FRAME_SAMPLES)
+        ended = self._endpoint.hear(self._vad.is_speech(frame.pcm), FRAME_SAMPLES)
+        return Event.NO_ROOM if self._delivery.stuck else ended
 
     def release(self, now: int) -> None:
         """Let what was held leave, and everything after it as it is made."""
         held, self._held = self._held or [], None
         self._send(held, now)
 
-    def end(self, reason: str, checkpoint: str, now: int) -> None:
-        """Seal the rest and the end record."""
+    def end(self, reason: str, checkpoint: Callable[[], str], now: int, least: int = 1) -> Tail:
+        """Seal the rest, and let leave what may leave now; what is padded, or has to have `least` segments,
+        leaves at the pace of speech. The end record says `reason` and the `checkpoint` of when it leaves.
+        """
         part = self._utterance.segments
-        last, record = self._utterance.end(reason, checkpoint)
-        self._send([self._sealed("segment", last, part), self._sealed("end", record)], now)
+        sealed = [
+            self._sealed("segment", each, part + i) for i, each in enumerate(self._utterance.close(least))
+        ]
+        every = self._utterance.segment_samples
+        padded = max(self._utterance.multiple, least) > 1
+        pace = Pace(self.first_sample + (part + 1) * every, every) if padded else Pace(now, 0)
+
+        def end() -> Sealed:
+            return self._sealed("end", self._utterance.end(reason, checkpoint()))
+
+        tail = Tail(sealed, end, pace, self._send)
+        tail.tend(now)
+        return tail
 
     def drop(self) -> None:
         """Forget everything: nothing has left."""
@@ -105,17 +120,20 @@ class Capture:
         topic = topics.utterance(self.header.device, self.name, kind)
         if part is None:
             return Sealed(self.name, kind, topic, payload)
-        samples = self._utterance.segment_samples
-        first = self.first_sample + part * samples
-        kept = min(samples, self.first_sample + self.samples - first)
+        samples, over = self._utterance.segment_samples, self.first_sample + self.samples
+        first = min(self.first_sample + part * samples, over)
+        kept = min(samples, over - first)
         return Sealed(self.name, kind, topic, payload, part, first, kept)
 
 
 class Outside(NamedTuple):
-    """What comes from outside: the wall clock that headers are dated by, and where random bytes come from."""
+    """What comes from outside: the wall clock that headers are dated by, where random bytes come from, and
+    who remembers an utterance's data key while it waits, whom it is sealed for, and until when that is right.
+    """
 
     now: Callable[[], datetime]
     random_bytes: Callable[[int], bytes]
+    keep: Callable[[str, bytes, dict[str, ReaderPublic], datetime], None] = lambda *_: None
 
 
 class Recorder:
@@ -135,9 +153,10 @@ class Recorder:
         self._boot = boot
         self._outbox = outbox
         self._delivery = delivery
-        self._now, self._random = outside
+        self._now, self._random, self._keep = outside
         self._aggressiveness = config.endpoint.vad
         self._owner = _reader(config.privacy.owner_reader)
+        self._consent = Consent(save=config.privacy.save, review=config.privacy.review)
         self._limits = Limits(
             speech_start=_samples(config.endpoint.speech_start_s),
             silence=_samples(config.endpoint.silence_s),
@@ -149,16 +168,22 @@ class Recorder:
         """Begin an utterance at `first_sample`, sealed for the cloud's `keys` and the owner's reader.
 
         The trigger gets its row in the ledger here, whether or not anything leaves later.
+
+        Raises:
+            DiskError: that cannot be written down, or what came before it still can't be kept.
         """
+        self._delivery.settle(first_sample)
         name = self._random(16).hex()
         row = self._outbox.note("trigger", utterance=name, first_sample=first_sample, cause=trigger.kind)
         readers = {"cloud": keys.reader} | ({"owner": self._owner} if self._owner else {})
         header = self._header(name, trigger, first_sample, row, readers)
         encoded = header.to_bytes()
         data_key = self._random(32)
+        self._keep(name, data_key, readers, keys.not_after)
         wraps = wrap(data_key, list(readers.values()), encoded)
         sealer = Sealer(encoded, data_key, wraps, self._identity.signing)
-        utterance = Utterance(sealer, first_sample, self._config.audio.segment_ms * RATE_HZ // 1000)
+        multiple = segments_in(self._config.privacy.pad_s, header.segment_samples)
+        utterance = Utterance(sealer, first_sample, header.segment_samples, multiple)
         endpoint = Endpoint(self._limits, by_hand=trigger.kind == "button_hold")
         return Capture(header, utterance, endpoint, Vad(self._aggressiveness), self._delivery)
 
@@ -173,12 +198,17 @@ class Recorder:
             first_sample=first_sample,
             utc=utc_text(self._now()),
             segment_samples=self._config.audio.segment_ms * RATE_HZ // 1000,
-            consent=Consent(save=self._config.privacy.save, review=self._config.privacy.review),
+            consent=self._consent if trigger.kind != "cover" else Consent(save=False, review=False),
             ledger_index=row,
-            readers=tuple(NamedReader(r.id, cast("Suite", r.suite), who) for who, r in readers.items()),
+            readers=name_readers(readers),
             signer=base64.b64encode(self._identity.public).decode(),
             reply=self._identity.reply.public.encode(),
         )
+
+
+def name_readers(readers: dict[str, ReaderPublic]) -> tuple[NamedReader, ...]:
+    """Name readers as a header does, in order; the keys of `readers` are for people."""
+    return tuple(NamedReader(r.id, cast("Suite", r.suite), who) for who, r in readers.items())
 
 
 def _reader(encoded: str) -> ReaderPublic | None:

@@ -2,6 +2,7 @@
 remembers nothing.
 """
 
+import ipaddress
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -108,6 +109,14 @@ class UplinkSection(_Section, frozen=True):
     ask_again_s: Seconds
 
 
+class ProvisionSection(_Section, frozen=True):
+    """How a new device asks for its first certificate."""
+
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
+    claim: str
+    claim_key: str
+
+
 class OutboxSection(_Section, frozen=True):
     """How much may wait for the cloud, and for how long."""
 
@@ -136,6 +145,7 @@ class Config(_Section, frozen=True):
     audio: AudioSection
     cloud: CloudSection
     uplink: UplinkSection
+    provision: ProvisionSection
     outbox: OutboxSection
     home_assistant: HomeAssistantSection
 
@@ -157,7 +167,19 @@ def load(path: Path | None) -> Config:
     except msgspec.ValidationError as error:
         what = " ".join(str(error).split())
         raise ConfigError(f"{where}: {what}; see {DEFAULTS.name} for what is known") from error
+    if not (config.uplink.ca or config.uplink.allow_plaintext or _is_loopback(config.uplink.host)):
+        raise ConfigError(
+            f"{where}: uplink.host is not this machine and uplink.ca is empty; name the broker's CA, "
+            "or say allow_plaintext = true"
+        )
     return _resolve(config, path.parent if path else Path())
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -191,6 +213,9 @@ def _resolve(config: Config, base: Path) -> Config:
         board=replace(config.board, room=tuple(near(path) for path in config.board.room)),
         cloud=replace(config.cloud, keys=near(config.cloud.keys)),
         uplink=replace(config.uplink, ca=near(config.uplink.ca)),
+        provision=replace(
+            config.provision, claim=near(config.provision.claim), claim_key=near(config.provision.claim_key)
+        ),
         wakeword=replace(
             config.wakeword,
             words=tuple(model(word) for word in config.wakeword.words),

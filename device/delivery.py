@@ -3,23 +3,35 @@
 In order and within a window; again after a broken connection unless the broker had confirmed it; again when
 the cloud names what it misses; and the end record again, ever more rarely, while an utterance lacks its
 acknowledgement (of one that lost its end in a power cut, the last segment and the begin). A broker's
-confirmation is not durability: only the cloud's signed acknowledgement empties the outbox.
+confirmation is not durability: only the cloud's signed acknowledgement empties the outbox, or a bound that
+is reached, and then a row says so. While the disk refuses, nothing leaves and nothing is given up.
 """
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from itertools import groupby
-from operator import itemgetter
+from contextlib import suppress
+from itertools import islice, takewhile
 from typing import NamedTuple, Protocol
 
+from device.bounds import Bounds, Coming
+from device.errors import DiskError
 from device.outbox import Departure, Outbox, Sealed, Waiting
 from device.witness import Tell, nobody, tell_departure
+from hardware.board import RATE_HZ
 
 _LONGEST_ASK = 64
 """Asking again backs off to this many times the first interval."""
 
-_BATCH = 16
-"""Messages whose ledger rows share one write to the disk when they leave late."""
+_BATCH = 32
+"""Messages whose ledger rows share one write to the disk when they leave late: it costs more than they do."""
+
+_NO_BOUNDS = Bounds()
+
+_RETRY_SAMPLES = 5 * RATE_HZ
+"""So long is a disk that refuses left alone."""
+
+_REMEMBER_S = 60
+"""How often the time that the firmware ran is written down, while something waits."""
 
 
 class Carrier(Protocol):
@@ -27,6 +39,16 @@ class Carrier(Protocol):
 
     def publish(self, departure: Departure) -> None:
         """Hand a message to the socket."""
+
+
+class Reseal(Protocol):
+    """What can be sealed anew before it leaves."""
+
+    def due(self) -> Iterable[str]:
+        """Return the utterances that are to be."""
+
+    def anew(self, utterance: str) -> str:
+        """Do it; return the name that the utterance has from now on."""
 
 
 class Ack(NamedTuple):
@@ -40,7 +62,13 @@ class Ack(NamedTuple):
 
 
 class Delivery:
-    """Empties `outbox` through `carrier`. `tell` hears of every departure."""
+    """Empties `outbox` through `carrier`. `tell` hears of every departure, and of what `bounds` cost.
+
+    While the disk refuses what the live utterance is made of, that waits here, as ciphertext, and it is
+    `stuck`: whoever captures must come to an end. `reseal`, if somebody sets it, is asked when a connection
+    has come up, and then for one utterance at a time, so that it keeps the loop from the microphone for no
+    longer than that takes.
+    """
 
     def __init__(
         self,
@@ -49,39 +77,67 @@ class Delivery:
         window: int,
         ask_again_samples: int,
         tell: Tell = nobody,
+        bounds: Bounds = _NO_BOUNDS,
     ) -> None:
         self._outbox = outbox
         self._carrier = carrier
         self._window = window
         self._ask_again = ask_again_samples
         self._tell = tell
+        self._bounds = bounds
         self._late: deque[tuple[int, str]] = deque()
         self._flying: dict[int, str] = {}
         self._landed: set[int] = set()
         self._asks: dict[str, _Ask] = {}
         self._live: str | None = None
+        self._unkept: list[Sealed] = []
+        self.reseal: Reseal | None = None
+        self._stale: deque[str] = deque()
+        self._remembered_s = outbox.began_s
+        self._rests_until = 0
         self._up = False
-        self._drop_unfinished()
+        self._unended: list[str] = []
+        self._find_unfinished()
 
     @property
     def idle(self) -> bool:
         """Whether nothing is on its way and nothing waits for an acknowledgement."""
-        return not (self._late or self._flying or self._asks)
+        return not (self._late or self._flying or self._asks or self._unkept)
 
     @property
     def moving(self) -> bool:
         """Whether there is something to hand to the socket, or something handed over and not confirmed."""
-        return self._up and bool(self._late or self._flying)
+        return self._up and bool(self._waiting or self._flying)
 
     @property
     def unacknowledged(self) -> int:
         """How many utterances wait for the cloud's acknowledgement, but for the live one."""
         return len(self._asks)
 
+    @property
+    def stuck(self) -> bool:
+        """Whether the disk refuses what was to be kept."""
+        return bool(self._unkept)
+
     def send(self, messages: Sequence[Sealed], now: int) -> None:
         """Keep `messages` of the live utterance, and let them leave at once if the way is free."""
-        free = self._up and not self._late and len(self._flying) + len(messages) <= self._window
-        seqs, departures = self._outbox.put(messages, depart=free)
+        self._unkept += messages
+        with suppress(DiskError):
+            self.settle(now)
+
+    def settle(self, now: int) -> None:
+        """Keep what is not kept yet.
+
+        Raises:
+            DiskError: the disk still refuses.
+        """
+        if not self._unkept:
+            return
+        messages = self._unkept
+        self._make_room(now, messages)
+        free = self._up and not self._waiting and len(self._flying) + len(messages) <= self._window
+        seqs, departures = self._outbox.put(messages, depart=free, ran_s=self._ran_s(now))
+        self._unkept = []
         self._publish(departures)
         if self._up and not free:
             self._late.extend((seq, "late") for seq in seqs)
@@ -95,10 +151,12 @@ class Delivery:
         self._up = up
         self._flying.clear()
         self._late.clear()
+        self._stale.clear()
         if not up:
             return
+        self._stale.extend(self.reseal.due() if self.reseal else ())
         for waiting in self._outbox.waiting():
-            if waiting.seq not in self._landed:
+            if waiting.seq not in self._landed and waiting.utterance not in self._stale:
                 self._late.append((waiting.seq, "again" if waiting.departed else "late"))
         for ask in self._asks.values():
             ask.due = now + self._ask_again
@@ -125,23 +183,94 @@ class Delivery:
         if ack.state == "truncated" and any(w.kind == "end" or w.seq not in self._landed for w in kept):
             return  # the cloud gave up too early: there is more, and it is on its way or will be asked about
         if kept:
-            self._outbox.forget(ack.utterance, dropped="truncated" if ack.state == "truncated" else None)
+            try:
+                self._outbox.forget(ack.utterance, dropped="truncated" if ack.state == "truncated" else None)
+            except DiskError:
+                return  # it will be asked about again
         self._landed.difference_update(waiting.seq for waiting in kept)
         self._asks.pop(ack.utterance, None)
 
     def tend(self, now: int) -> None:
-        """Use the free places of the window, and ask again where an acknowledgement is due."""
-        if not self._up:
+        """Use the free places of the window, ask again where an acknowledgement is due, and drop what is too
+        old. A disk that refuses is tried again later.
+        """
+        if now < self._rests_until:
             return
+        try:
+            self._outbox.catch_up()
+            self._cut_short()
+            self.settle(now)
+            self._grow_older(now)
+            if self._up:
+                self._freshen()
+                self._ask(now)
+                self._let_go()
+        except DiskError:
+            self._rests_until = now + _RETRY_SAMPLES
+
+    @property
+    def _waiting(self) -> bool:
+        return bool(self._late or self._stale)
+
+    def _freshen(self) -> None:
+        """Let leave one utterance that waited too long, sealed anew."""
+        if self._stale and self.reseal:
+            old = self._stale.popleft()
+            new = self.reseal.anew(old)
+            if new != old:
+                self._asks[new] = self._asks.pop(old)
+                self._tell("resealed", id=new, was=old)
+            self._queue([waiting.seq for waiting in self._outbox.waiting(new)], "late")
+
+    def _ask(self, now: int) -> None:
         for utterance, ask in self._asks.items():
-            if now >= ask.due:
+            if now >= ask.due and utterance not in self._stale:
                 ask.put_off(now, self._ask_again * _LONGEST_ASK)
                 self._queue(_question(self._outbox.waiting(utterance)), "ask")
-        while self._late and len(self._flying) < self._window:
-            room = min(_BATCH, self._window - len(self._flying), len(self._late))
-            batch = [self._late.popleft() for _ in range(room)]
-            for cause, alike in groupby(batch, key=itemgetter(1)):
-                self._publish(self._outbox.depart([seq for seq, _ in alike], cause))
+
+    def _let_go(self) -> None:
+        while self._late and self._room_for_a_batch:
+            cause = self._late[0][1]
+            room = min(_BATCH, self._window - len(self._flying))
+            batch = list(islice(takewhile(lambda each: each[1] == self._late[0][1], self._late), room))
+            departures = self._outbox.depart([seq for seq, _ in batch], cause)
+            for _ in batch:
+                self._late.popleft()
+            self._publish(departures)
+
+    @property
+    def _room_for_a_batch(self) -> bool:
+        """Whether a good part of the window is free: a write for one message costs as much as for many."""
+        free = self._window - len(self._flying)
+        return free >= min(_BATCH, max(1, self._window // 2), len(self._late))
+
+    def _grow_older(self, now: int) -> None:
+        if self._outbox.stock:
+            ran_s = self._ran_s(now)
+            if ran_s >= self._remembered_s + _REMEMBER_S:
+                self._outbox.ran(ran_s)
+                self._remembered_s = ran_s
+            self._make_room(now)
+
+    def _make_room(self, now: int, messages: Sequence[Sealed] = ()) -> None:
+        """Drop what must go before `messages` can be kept."""
+        stock = self._outbox.stock
+        new = {message.utterance for message in messages if message.utterance not in stock}
+        coming = Coming(sum(len(message.payload) for message in messages), len(new))
+        while goes := self._bounds.first_to_go(stock, self._ran_s(now), self._live, coming):
+            self._drop(*goes)
+
+    def _drop(self, utterance: str, cause: str) -> None:
+        """Give up an utterance, whole. What of it flies keeps its place in the window until it has landed."""
+        seqs = {waiting.seq for waiting in self._outbox.waiting(utterance)}
+        self._outbox.forget(utterance, dropped=cause)
+        self._asks.pop(utterance, None)
+        self._landed -= seqs
+        self._late = deque(each for each in self._late if each[0] not in seqs)
+        self._tell("dropped", id=utterance, why=cause)
+
+    def _ran_s(self, now: int) -> int:
+        return self._outbox.began_s + now // RATE_HZ
 
     def _queue(self, seqs: Iterable[int], cause: str) -> None:
         under_way = {seq for seq, _ in self._late} | self._flying.keys()
@@ -154,7 +283,7 @@ class Delivery:
             tell_departure(self._tell, departure)
             self._carrier.publish(departure)
 
-    def _drop_unfinished(self) -> None:
+    def _find_unfinished(self) -> None:
         """What a power cut left without an end cannot be ended: its key is gone. It is still sent, so that
         it shows.
         """
@@ -163,7 +292,14 @@ class Delivery:
         for utterance in dict.fromkeys(w.utterance for w in waiting):
             self._asks[utterance] = _Ask(self._ask_again, self._ask_again)
             if utterance not in ended:
-                self._outbox.cut_short(utterance, "power_lost")
+                self._unended.append(utterance)
+        with suppress(DiskError):
+            self._cut_short()
+
+    def _cut_short(self) -> None:
+        while self._unended:
+            self._outbox.cut_short(self._unended[0], "power_lost")
+            del self._unended[0]
 
 
 class _Ask:

@@ -13,23 +13,44 @@ from device.config import UplinkSection
 LARGEST_BYTES = 1 << 20
 """No message from the broker may be larger; an MQTT 5 broker is told so."""
 
+_KIND, _PUBLISH = 0xF0, 0x30
 _QOS, _QOS_2 = 0b110, 0b100
+
+_MORE_BYTES = 4096
+"""No properties may be longer, nor a packet that is no message: paho's time to read them grows with their
+square, and a megabyte of them takes minutes.
+"""
 
 
 class _Client(paho.Client):
-    """paho's client, without its two ways to let a broker fill the memory: a packet of up to 256 MiB, and
-    messages of QoS 2, all of which it would hold until they are released.
+    """paho's client, without its three ways to let a broker fill the memory or take the processor: a packet
+    of up to 256 MiB, messages of QoS 2, all of which it would hold until they are released, long properties.
     """
 
     def _sock_recv(self, bufsize: int) -> bytes:
-        if bufsize > 2 * LARGEST_BYTES:  # the topic and its like come with the message
+        # The topic and its like come with the message.
+        most = 2 * LARGEST_BYTES if self._in_packet["command"] & _KIND == _PUBLISH else _MORE_BYTES
+        if bufsize > most:
             raise MQTTException(f"the broker sends a packet of {bufsize} bytes")
         return super()._sock_recv(bufsize)
 
     def _handle_publish(self) -> MQTTErrorCode:
         if self._in_packet["command"] & _QOS == _QOS_2:
             raise MQTTException("the broker sends QoS 2, which was not subscribed")
+        if self.protocol == MQTTProtocolVersion.MQTTv5 and self._properties_bytes() > _MORE_BYTES:
+            raise MQTTException("the broker sends properties that are longer than they may be")
         return super()._handle_publish()
+
+    def _properties_bytes(self) -> int:
+        """How long the properties of the message say they are. Raises IndexError when it ends before."""
+        packet, acknowledged = self._in_packet["packet"], self._in_packet["command"] & _QOS
+        at = 2 + int.from_bytes(packet[:2], "big") + (2 if acknowledged else 0)
+        length = 0
+        for place in range(4):
+            length |= (packet[at + place] & 127) << 7 * place
+            if not packet[at + place] & 128:
+                break
+        return length
 
 
 def make_client(name: str, *, five: bool, inflight: int, timeout_s: float) -> paho.Client:

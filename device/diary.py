@@ -26,19 +26,35 @@ _LINES: dict[str, Callable[[Fields], str]] = {
     "link": lambda f: (
         "connected, and the cloud is there" if f["up"] else "no broker or no cloud: keeping it sealed"
     ),
+    "unreachable": lambda f: f"no connection: {f['why']}",
+    "certificate": lambda f: {
+        "kept": "a new certificate: the next connection is made with it",
+        "waiting": "the next certificate waits for approval",
+        "refused": "the cloud refuses the next certificate: ask whoever runs it",
+        "not_ours": "a certificate came that is not for this device: not kept",
+    }[str(f["outcome"])],
     "trigger": _trigger,
     "verified": lambda f: f"the second ear agrees, score {f['second_score']:.2f}",
     "rejected": lambda f: (
         f'no "{f["word"]}" after all, scores {f["first_score"]:.2f} and {f["second_score"]:.2f}: nothing kept'
     ),
     "utterance": _utterance,
+    "cover": lambda f: f"cover: {f['segments']} segments that hold no sound",
     "ack": lambda f: f"the cloud says: {f['state']}",
     "answer": lambda f: f"answered ({f['intent']})",
+    "dropped": lambda f: (
+        "an utterance was dropped unsent: "
+        + ("too old" if f["why"] == "outbox_age" else "the outbox is full and it was the oldest")
+    ),
+    "resealed": lambda _: "what waited too long is sealed anew, to the cloud's present key",
+    "damaged": lambda f: str(f["what"]),
+    "storage": lambda f: f"the disk refuses: {f['why']}" if f["why"] else "the disk takes rows again",
     "mute": lambda f: "muted: the microphone is closed" if f["on"] else "unmuted",
     "refused": lambda f: {
         "no_key": "refused: no valid key of the cloud to seal to, so nothing was kept",
         "no_microphone": "refused: there is no microphone",
         "muted": "refused: muted",
+        "storage": "refused: the disk has no room to write it down, so nothing was kept",
     }.get(str(f["why"]), f"dropped: {f['why']}"),
 }
 

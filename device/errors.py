@@ -4,7 +4,10 @@
     ├── ConfigError        3, mend the settings
     ├── ModelError         3, mend or replace a wake word model
     ├── KeyFileError       5, mend or restore a key
-    └── StorageError       6, make room, or set the damaged file aside
+    ├── ProvisionError     7, have the device approved, or find out why it was refused
+    └── StorageError       6, see that this firmware alone may write there
+        ├── DiskError      6, make room: what was refused is tried again
+        └── DamagedError   6, start again, which sets the damaged file aside
 
 Every message is one line: where, what, and what to do next. `hardware` has its own tree, and
 `device.envelope` and `device.ledger` theirs, since the cloud and the laboratory share those.
@@ -39,3 +42,17 @@ class StorageError(DeviceError, OSError):
     """The outbox cannot be read or written."""
 
     exit_code = 6
+
+
+class DiskError(StorageError):
+    """The disk refuses for now: it is full, or read only, or failing. Nothing that was there is lost."""
+
+
+class DamagedError(StorageError):
+    """A file of ours is damaged: not a byte of it is changed."""
+
+
+class ProvisionError(DeviceError, ConnectionError):
+    """The cloud refused a certificate, has not approved yet, or was not reached."""
+
+    exit_code = 7

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from device.credentials import find_secret, require_private
 from device.envelope import EnvelopeError, ReaderKey, device_id
 from device.errors import KeyFileError
 
@@ -27,6 +28,11 @@ class Identity(NamedTuple):
     def public(self) -> bytes:
         """The 32 bytes of the Ed25519 public key."""
         return self.signing.public_key().public_bytes_raw()
+
+
+def is_new(directory: Path) -> bool:
+    """Whether no device has ever lived in `directory`: it has no identity yet."""
+    return not find_secret(directory / "identity.key").exists()
 
 
 def load_or_make(directory: Path, suite: str) -> Identity:
@@ -58,11 +64,11 @@ def _damaged(path: Path) -> KeyFileError:
 
 
 def _keep(path: Path, make: Callable[[], bytes]) -> bytes:
+    path = find_secret(path)
     try:
         if not path.exists():
             write_private(path, make())
-        if path.stat().st_mode & 0o077:
-            raise KeyFileError(f"{path}: others can read it; run: chmod 600 {path}")
+        require_private(path)
         return path.read_bytes()
     except OSError as error:
         raise KeyFileError(f"{path}: {error.strerror}; the firmware must own this file") from error

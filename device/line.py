@@ -6,31 +6,50 @@ network can't keep the loop from the microphone.
 
 from collections import Counter
 from collections.abc import Iterator
-
-import rfc8785
+from typing import Literal
 
 from device.delivery import Delivery
 from device.envelope import topics
+from device.errors import DiskError
 from device.orders import Keys, Order, Orders, Refused
 from device.outbox import Outbox
+from device.status import Status, to_bytes
 from device.uplink import Caller, Kind, News, Uplink
 from device.witness import Tell, nobody, tell_departure
+from hardware.board import RATE_HZ
 
 _AT_ONCE = 64
 """News taken in one frame."""
 
+_BYTES_AT_ONCE = 32_768
+"""In one frame no more is taken after so many bytes: what is long takes long to check."""
+
+_CHECKPOINT_EVERY = RATE_HZ
+"""Samples between two checkpoints that somebody asked for: each is a write to the disk."""
+
+_CONFIRMED_WITHIN = 20 * RATE_HZ
+"""A broker that lives and confirms nothing for so many samples has lost its confirmations: what flies would
+fly for ever, and keep its place in the window, so the connection is made anew.
+"""
+
+_PAUSE_SAMPLES, _LONGEST_PAUSE_SAMPLES = 2 * RATE_HZ, 64 * RATE_HZ
+"""So long is a disk that refuses left alone, at first and at most."""
+
 
 def caller(device: str, boot: str) -> Caller:
-    """Who calls: the device, its last will (retained), and the three topics it listens to, and the cloud's
+    """Who calls: the device, its last will (retained), and what it hears: its own topics and the cloud's
     keys.
     """
-    will = rfc8785.dumps({"v": 1, "device": device, "boot": boot, "state": "lost"})
-    heard = (topics.KEYS, topics.ack(device), topics.response(device), topics.command(device))
+    will = to_bytes(Status(v=1, device=device, boot=boot, state="lost"))
+    own = (topics.ack, topics.response, topics.command, topics.certificate)
+    heard = (topics.KEYS, *(topic(device) for topic in own))
     return Caller(device, topics.status(device), will, heard)
 
 
 class Line:
-    """Status, checkpoints and orders of one device.
+    """Status, checkpoints and orders of one device. `links` counts how often it came up; `spoken` and
+    `confirmed` count what is not kept of this connection: sent, and confirmed by the broker, which does so in
+    order.
 
     It is `up` once the cloud has spoken on the connection: its keys note, retained, arrives at every one. A
     broker behind which no cloud listens gets nothing, so nothing is lost there.
@@ -54,7 +73,15 @@ class Line:
         self.inbox = uplink.inbox
         self.arrived = uplink.arrived
         self._connected = self._greeted = self.up = False
+        self._now = self._again_at = self._next_checkpoint = self._confirmed_at = 0
+        self._pause = _PAUSE_SAMPLES
+        self.links = self.spoken = self.confirmed = 0
         self.refused: Counter[str] = Counter()
+
+    @property
+    def dropped(self) -> int:
+        """How many messages were too large, or came while too many waited, and were never looked at."""
+        return self._uplink.lost
 
     def start(self) -> None:
         """Begin to connect."""
@@ -64,40 +91,34 @@ class Line:
         """Take what has arrived: do what concerns the line itself, yield what concerns the speaker.
 
         Raises:
-            DeviceError: the uplink can't go on (its ledger row could not be written).
+            DeviceError: the uplink can't go on.
         """
+        self._now = now
+        self._link(now)
+        self._renew_if_nothing_is_confirmed(now)
+        taken = 0
         for _ in range(min(_AT_ONCE, len(self.inbox))):
             news = self._uplink.take()
-            match news.kind:
-                case Kind.ARRIVED:
-                    yield from self._arrived(news, now)
-                case Kind.SENT:
-                    self._delivery.sent(news.seq)
-                case Kind.UP:
-                    self._connected = True
-                    self._link(now)
-                case Kind.DOWN:
-                    self._connected = self._greeted = False
-                    self._link(now)
-                case Kind.FAULT:
-                    if news.fault is not None:
-                        raise news.fault
+            taken += len(news.payload)
+            if news.kind is Kind.ARRIVED:
+                yield from self._arrived(news, now)
+            else:
+                self._note(news, now)
+            if taken > _BYTES_AT_ONCE:
+                return
 
-    def publish_status(self, state: str) -> None:
-        """Say, retained, how the device is: `online` or `offline`."""
-        fields: dict[str, str | int] = {
-            "v": 1,
-            "device": self._device,
-            "boot": self._boot,
-            "state": state,
-            "ledger": self._outbox.size,
-        }
-        self._publish("status", topics.status(self._device), rfc8785.dumps(dict(fields)), retain=True)
+    def publish_status(self, state: Literal["online", "offline"]) -> None:
+        """Say, retained, whether the device is there."""
+        status = Status(v=1, device=self._device, boot=self._boot, state=state, ledger=self._outbox.size)
+        self.publish("status", topics.status(self._device), to_bytes(status), retain=True)
 
-    def publish_checkpoint(self) -> None:
-        """Send the signed head of the ledger."""
+    def publish_checkpoint(self, now: int) -> None:
+        """Send the signed head of the ledger, unless one was sent less than a second ago."""
+        if now < self._next_checkpoint:
+            return
+        self._next_checkpoint = now + _CHECKPOINT_EVERY
         head = self._outbox.checkpoint().encode()
-        self._publish("checkpoint", topics.checkpoint(self._device), head, retain=False)
+        self.publish("checkpoint", topics.checkpoint(self._device), head, retain=False)
 
     def stop(self) -> None:
         """Say goodbye and disconnect; the second even if the first can't be written down."""
@@ -106,6 +127,32 @@ class Line:
                 self.publish_status("offline")
         finally:
             self._uplink.stop()
+
+    def _note(self, news: News, now: int) -> None:
+        match news.kind:
+            case Kind.SENT:
+                self._confirmed_at = now
+                self.confirmed += news.seq is None
+                self._delivery.sent(news.seq)
+            case Kind.UP:
+                self._connected = True
+                self._link(now)
+            case Kind.DOWN:
+                self._connected = self._greeted = False
+                self.spoken = self.confirmed = 0
+                self._link(now)
+            case Kind.FAILED:
+                self._tell("unreachable", why=news.why)
+            case Kind.FAULT:
+                if news.fault is not None:
+                    raise news.fault
+
+    def _renew_if_nothing_is_confirmed(self, now: int) -> None:
+        if not self._delivery.moving:
+            self._confirmed_at = now
+        elif now - self._confirmed_at > _CONFIRMED_WITHIN:
+            self._uplink.renew()
+            self._confirmed_at = now
 
     def _arrived(self, news: News, now: int) -> Iterator[Order]:
         order = self._orders.take(news.topic, news.payload, news.retained)
@@ -118,16 +165,35 @@ class Line:
             yield order
 
     def _link(self, now: int) -> None:
-        up = self._connected and self._greeted
+        up = self._connected and self._greeted and now >= self._again_at
         if up == self.up:
             return
         self.up = up
         self._tell("link", up=up)
         if up:
+            self.links += 1
             self.publish_status("online")
+            if not self.up:
+                return
+            self._pause = _PAUSE_SAMPLES
         self._delivery.link(up, now)
 
-    def _publish(self, kind: str, topic: str, payload: bytes, *, retain: bool) -> None:
-        departure = self._outbox.leave(kind, topic, payload, "live")
+    def _rest(self) -> None:
+        """Be down for a while, each time twice as long."""
+        if self.up:
+            self._again_at = self._now + self._pause
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE_SAMPLES)
+            self._link(self._now)
+
+    def publish(self, kind: str, topic: str, payload: bytes, *, retain: bool) -> None:
+        """Send a message that is not kept; its row is on disk first. When the disk refuses it, it does not
+        leave, and the line is not up until the disk has been tried again.
+        """
+        try:
+            departure = self._outbox.leave(kind, topic, payload, "live")
+        except DiskError:
+            self._rest()
+            return
         tell_departure(self._tell, departure)
         self._uplink.publish(departure, retain=retain)
+        self.spoken += 1

@@ -5,9 +5,10 @@ spoken wish (remembered here, on disk, before anybody is told that it is so). On
 the second.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
-from device.errors import StorageError
+from device.errors import DiskError
 from device.keys import write_private
 
 _MUTED, _OPEN = b"muted\n", b"open\n"
@@ -20,27 +21,39 @@ class MuteMemory:
         """Read what was remembered; only a first run may find nothing and not be muted.
 
         Raises:
-            StorageError: the disk refuses.
+            DiskError: the disk refuses.
         """
         self._path = directory / "mute"
         if first_run and not self._path.exists():
             self._write(_OPEN)
         self.on = self._read() != _OPEN
+        self._on_disk = False
 
     def set(self, on: bool) -> None:
-        """Remember `on`; returns once it is on disk.
+        """Remember `on`; returns once it is on disk. What is there already is not written again: a flood of
+        remote wishes must not keep the disk busy.
 
         Raises:
-            StorageError: the disk refuses; what was remembered stands.
+            DiskError: the disk refuses. It holds until the power goes; then muted is what is remembered, if a
+                file can be deleted there at all.
         """
-        self._write(_MUTED if on else _OPEN)
-        self.on = on
+        if self._on_disk and on == self.on:
+            return
+        self.on, self._on_disk = on, False
+        try:
+            self._write(_MUTED if on else _OPEN)
+        except DiskError:
+            if on:
+                with suppress(OSError):
+                    self._path.unlink(missing_ok=True)  # unknown means muted, and needs no room
+            raise
+        self._on_disk = True
 
     def _write(self, wish: bytes) -> None:
         try:
             write_private(self._path, wish)
         except OSError as error:
-            raise StorageError(f"{self._path}: {error.strerror}; make room in the state directory") from error
+            raise DiskError(f"{self._path}: {error.strerror}; make room in the state directory") from error
 
     def _read(self) -> bytes:
         try:

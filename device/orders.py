@@ -1,8 +1,8 @@
 """What comes down the line, checked. Nothing here can start a capture or unmute: there is no word for it
 (promise 3).
 
-Everything that is not exactly right is refused and counted; it never reaches the loop. A full
-disk alone raises: a keys note that was believed is remembered.
+Everything that is not exactly right is refused and counted, and so is a command whose serial cannot be
+remembered; it never reaches the loop.
 """
 
 from typing import Annotated, Literal
@@ -13,11 +13,14 @@ from device.delivery import Ack
 from device.envelope import EnvelopeError, downlink, open_once, topics
 from device.envelope.layout import Cursor
 from device.keys import Identity
+from device.serials import Serials
 from device.trust import Trust
 from hardware.board import RATE_HZ
 
 LONGEST_ANSWER_S = 30
 LONGEST_NOTE_BYTES = 8192
+LONGEST_BODY_BYTES = 8192
+"""A body of 64 KiB costs 50 ms to check, which even the cloud's own key may not take from the loop."""
 
 
 class Do(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -47,6 +50,13 @@ class Command(msgspec.Struct, frozen=True):
 
 class Keys(msgspec.Struct, frozen=True):
     """A keys note was believed."""
+
+
+class Granted(msgspec.Struct, frozen=True):
+    """The cloud's answer to a request for a certificate: `issued`, `waiting` or `refused`, and the PEM."""
+
+    state: Literal["issued", "waiting", "refused"]
+    certificate: str
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -82,35 +92,58 @@ class _CommandBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     to: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
 
 
+class _CertificateBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    v: Literal[1]
+    device: str
+    state: Literal["issued", "waiting", "refused"]
+    certificate: str
+
+
 class _Spoken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     text: str
     intent: str
     actions: tuple[Do, ...]
 
 
-Order = Ack | Answer | Command | Keys | Refused
+BODIES: dict[str, tuple[type[msgspec.Struct], ...]] = {
+    "ack": (_AckBody,),
+    "command": (_CommandBody,),
+    "response": (_ResponseBody, _Spoken),
+    "certificate": (_CertificateBody,),
+}
+"""What each message may hold; of a response, what everybody can read and what only this device can."""
+
+Order = Ack | Answer | Command | Granted | Keys | Refused
 
 
 class Orders:
     """Reads messages for `identity`, believing whom `trust` believes."""
 
-    def __init__(self, identity: Identity, trust: Trust) -> None:
+    def __init__(self, identity: Identity, trust: Trust, serials: Serials) -> None:
         self._identity = identity
         self._trust = trust
-        self._serial = -1
+        self._serials = serials
+        device = identity.device
+        self._kinds = {
+            topics.ack(device): "ack",
+            topics.response(device): "response",
+            topics.command(device): "command",
+            topics.certificate(device): "certificate",
+        }
 
     def take(self, topic: str, payload: bytes, retained: bool) -> Order:
         """Say what one message means; `Refused` for everything that is not in order."""
         if topic == topics.KEYS:
             fits = len(payload) <= LONGEST_NOTE_BYTES  # a flood of long ones would hold up the loop
             return Keys() if fits and self._trust.take(payload) else Refused("keys")
-        kind = topic.rsplit("/", 1)[-1]
-        signer = self._trust.signer
-        if signer is None:
-            return Refused("no_key")
-        if retained:
-            return Refused("retained")
+        kind, signer = self._kinds.get(topic), self._trust.signer
+        if kind is None:  # a broker can send what nobody subscribed to
+            return Refused("topic")
+        if signer is None or retained:
+            return Refused("retained" if signer else "no_key")
         try:
+            if int.from_bytes(payload[:4], "big") > LONGEST_BODY_BYTES:
+                raise EnvelopeError(f"{kind}: a body is longer than it may be; drop the message")
             body, attachment = downlink.open(kind, payload, signer)
             if body.get("device") != self._identity.device:
                 return Refused("other_device")
@@ -126,12 +159,14 @@ class Orders:
             return self._open(msgspec.convert(body, _ResponseBody).utterance, attachment)
         if kind == "command":
             return self._command(msgspec.convert(body, _CommandBody))
-        return Refused("unknown")
+        granted = msgspec.convert(body, _CertificateBody)
+        return Granted(granted.state, granted.certificate)
 
     def _command(self, body: _CommandBody) -> Order:
-        if body.serial <= self._serial:
+        if not self._serials.is_new(body.serial):
             return Refused("replayed")
-        self._serial = body.serial
+        if not self._serials.remember(body.serial):
+            return Refused("not_remembered")
         return Command(body.do, body.to)
 
     def _open(self, utterance: str, sealed: bytes) -> Answer:

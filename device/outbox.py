@@ -4,21 +4,31 @@ Nothing leaves without a ledger row that is on disk first, and a message is forg
 signed acknowledgement says so. Only ciphertext is ever written here.
 """
 
-import fcntl
 import hashlib
-import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from device.errors import StorageError
+from device.bounds import Stock
+from device.errors import DiskError
 from device.ledger import Checkpoint, Row, Signer, leaf_hash, row_bytes, sign
-from device.outbox_file import examine, look, open_for_writing
+from device.outbox_file import claimed, examine, look, open_for_writing, storage, undo_beginning
 
 _SEALED = "utterance, kind, topic, payload, part, first_sample, samples"
+
+_HEAPS = """
+    SELECT utterance, sum(length(payload)), min(born_s) FROM message GROUP BY utterance
+    ORDER BY min(born_s), min(seq)
+"""
+
+_RAN = "SELECT seconds, (SELECT coalesce(max(born_s), 0) FROM message) FROM running"
+
+_UNWRITTEN = 1000
+"""So many rows of what stayed may wait for room; beyond, the oldest is forgotten."""
 
 
 class Sealed(NamedTuple):
@@ -54,27 +64,37 @@ class Waiting(NamedTuple):
 
 class Outbox:
     """The file at `path`; `signer` signs the heads of its ledger. Safe to use from the uplink's thread as
-    well.
+    well. `stock` counts what waits; `trouble` says why the disk refused the last write, if it did; `began_s`
+    is how long the firmware had run, in seconds, when the file was opened; `gone`, if somebody sets it, hears
+    of every utterance of which nothing is kept any more.
     """
 
     def __init__(self, path: Path, signer: Signer) -> None:
         """Open or make the file (mode 0600).
 
+        Every method that writes raises DiskError when the disk refuses; then nothing of it was written.
+
         Raises:
-            StorageError: it is damaged or not an outbox (not a byte of it is changed), or the disk refuses.
+            StorageError: it is not an outbox, or another firmware has it (not a byte of it is changed).
+            DamagedError: it is damaged (nor then).
+            DiskError: the disk refuses.
         """
         self._path = path
         self._signer = signer
         self._lock = threading.RLock()
-        with ExitStack() as opening, self._storage():
-            own = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-            opening.callback(os.close, own)
-            _claim(own, path)
+        self._unwritten: deque[dict[str, Any]] = deque(maxlen=_UNWRITTEN)
+        self.trouble: str | None = None
+        self.gone: Callable[[str], None] = lambda _: None
+        with ExitStack() as opening, storage(path):
+            opening.enter_context(claimed(path))
+            undo_beginning(path)
             with closing(look(path)) as db:
-                self._tree = examine(db)
+                self._tree = examine(db, path)
             path.chmod(0o600)  # the files that SQLite makes beside it take its mode
             self._db = open_for_writing(path)
             opening.callback(self._db.close)
+            self.stock = Stock(self._db.execute(_HEAPS))
+            self.began_s: int = max(self._db.execute(_RAN).fetchone())
             self._closing = opening.pop_all()
 
     @property
@@ -82,10 +102,32 @@ class Outbox:
         """How many rows the ledger has; the index that the next row will get."""
         return self._tree.size
 
+    def ran(self, seconds: int) -> None:
+        """Remember how long the firmware has run, all starts together; this has no row."""
+        with self._transaction():
+            self._db.execute("UPDATE running SET seconds = ?", (seconds,))
+
     def note(self, kind: str, **fields: Any) -> int:
         """Write down something that did not leave (a trigger, a refusal, a drop); return its row's index."""
         with self._transaction() as rows:
             return rows.append(kind=kind, **fields).index
+
+    def jot(self, kind: str, **fields: Any) -> None:
+        """Write down something that did not leave, now or, if the disk refuses, with the next row that it
+        takes, before that.
+        """
+        try:
+            self.note(kind, **fields)
+        except DiskError:
+            row_bytes(Row(index=0, kind=kind, **fields))  # type: ignore[arg-type]
+            with self._lock:
+                self._unwritten.append({"kind": kind, **fields})
+
+    def catch_up(self) -> None:
+        """Write what was jotted down and is not on the disk yet, if there is anything."""
+        if self._unwritten:
+            with self._transaction():
+                pass
 
     def leave(self, kind: str, topic: str, payload: bytes, cause: str) -> Departure:
         """Write down a message that is not kept (status, checkpoint) before it goes."""
@@ -93,39 +135,41 @@ class Outbox:
             row = rows.append(kind=kind, topic=topic, cause=cause, **_measure(payload))
             return Departure(None, topic, payload, row)
 
-    def connect(self, will: bytes) -> None:
-        """Write down that a connection begins, with the last will that goes out in it."""
+    def connect(self, will: bytes | None) -> None:
+        """Write down that a connection begins, with the last will that goes out in it, if one does."""
         with self._transaction() as rows:
-            rows.append(kind="connect", cause="will", **_measure(will))
+            if will is None:
+                rows.append(kind="connect", cause="claim")
+            else:
+                rows.append(kind="connect", cause="will", **_measure(will))
 
-    def put(self, messages: Sequence[Sealed], *, depart: bool) -> tuple[list[int], list[Departure]]:
-        """Keep `messages` and return their seqs; with `depart`, write the rows of their leaving in the same
-        transaction.
+    def put(
+        self, messages: Sequence[Sealed], *, depart: bool, ran_s: int = 0
+    ) -> tuple[list[int], list[Departure]]:
+        """Keep `messages`, made at second `ran_s` of running, and return their seqs; with `depart`, write the
+        rows of their leaving in the same transaction.
         """
         seqs: list[int] = []
         departures = []
         with self._transaction() as rows:
             for message in messages:
-                cursor = self._db.execute(
-                    f"INSERT INTO message ({_SEALED}, departed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
-                    (*message, depart),
-                )
-                seqs.append(cursor.lastrowid or 0)
+                seqs.append(self._insert(message, depart, ran_s))
                 if depart:
                     departures.append(self._depart(rows, seqs[-1], message, "live"))
+        for message in messages:
+            self.stock.add(message.utterance, len(message.payload), ran_s)
         return seqs, departures
 
     def depart(self, seqs: Iterable[int], cause: str) -> list[Departure]:
         """Write the rows for kept messages that leave now, later than they were made, or again."""
         departures = []
         with self._transaction() as rows:
-            for seq in seqs:
-                found = self._db.execute(
-                    f"SELECT {_SEALED} FROM message WHERE seq = ?",  # noqa: S608  a constant
-                    (seq,),
-                ).fetchone()
-                if found is not None:  # acknowledged meanwhile
-                    departures.append(self._depart(rows, seq, Sealed(*found), cause))
+            wanted = list(seqs)
+            query = f"SELECT seq, {_SEALED} FROM message WHERE seq IN ({','.join('?' * len(wanted))})"  # noqa: S608
+            found = {seq: Sealed(*rest) for seq, *rest in self._db.execute(query, wanted)}
+            for seq in wanted:
+                if seq in found:  # else acknowledged meanwhile
+                    departures.append(self._depart(rows, seq, found[seq], cause))
             self._db.executemany(
                 "UPDATE message SET departed = 1 WHERE seq = ?", [(d.seq,) for d in departures]
             )
@@ -139,6 +183,28 @@ class Outbox:
             if dropped is not None:
                 rows.append(kind="dropped", utterance=utterance, cause=dropped)
             self._db.execute("DELETE FROM message WHERE utterance = ?", (utterance,))
+        self.stock.remove(utterance)
+        self.gone(utterance)
+
+    def replace(self, old: str, new: str, seal: Callable[[int, list[Sealed]], Iterable[Sealed]]) -> None:
+        """Keep what `seal` makes of an utterance of which nothing has left, under the name `new`, in its
+        place.
+
+        Messages and rows are written in one transaction; `seal` is told the index of the new one's row.
+        Raises what `seal` does, and then nothing has changed.
+        """
+        with self._transaction() as rows:
+            query = f"SELECT {_SEALED}, born_s FROM message WHERE utterance = ? ORDER BY seq"  # noqa: S608
+            found = self._db.execute(query, (old,)).fetchall()
+            kept, born_s, size = [Sealed(*each[:-1]) for each in found], found[0][-1], 0
+            row = rows.append(kind="resealed", utterance=new, **_span(kept), cause=old)
+            for message in seal(row.index, kept):
+                self._insert(message, False, born_s)
+                size += len(message.payload)
+            rows.append(kind="dropped", utterance=old, cause="resealed")
+            self._db.execute("DELETE FROM message WHERE utterance = ?", (old,))
+        self.stock.rename(old, new, size)
+        self.gone(old)
 
     def cut_short(self, utterance: str, cause: str) -> None:
         """Write down, once, that an utterance has lost its end; what is kept of it still waits and leaves."""
@@ -156,13 +222,13 @@ class Outbox:
         """
         which, names = ("", ()) if utterance is None else ("WHERE utterance = ?", (utterance,))
         query = f"SELECT seq, utterance, kind, part, departed FROM message {which} ORDER BY seq"  # noqa: S608
-        with self._lock, self._storage():
+        with self._lock, storage(self._path):
             found = self._db.execute(query, names).fetchall()
         return [Waiting(seq, name, kind, part, bool(gone)) for seq, name, kind, part, gone in found]
 
     def rows(self) -> Iterator[bytes]:
         """Yield every row of the ledger, as the canonical bytes that were hashed."""
-        with self._storage(), closing(look(self._path)) as db:
+        with storage(self._path), closing(look(self._path)) as db:
             for (row,) in db.execute("SELECT row FROM ledger ORDER BY idx"):
                 yield row
 
@@ -177,6 +243,13 @@ class Outbox:
         with self._lock:
             self._closing.close()
 
+    def _insert(self, message: Sealed, departed: bool, born_s: int) -> int:
+        cursor = self._db.execute(
+            f"INSERT INTO message ({_SEALED}, departed, born_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+            (*message, departed, born_s),
+        )
+        return cursor.lastrowid or 0
+
     def _depart(self, rows: "_Rows", seq: int, message: Sealed, cause: str) -> Departure:
         row = rows.append(
             kind=message.kind, topic=message.topic, cause=cause, utterance=message.utterance,
@@ -188,10 +261,12 @@ class Outbox:
     @contextmanager
     def _transaction(self) -> Iterator["_Rows"]:
         """Commit rows and messages written inside together, or none; the tree grows only with the disk."""
-        with self._lock, self._storage():
+        with self._lock, self._noting_trouble(), storage(self._path):
             self._db.execute("BEGIN IMMEDIATE")
             rows = _Rows(self._db, self._tree.size)
             try:
+                for fields in self._unwritten:
+                    rows.append(**fields)
                 yield rows
                 self._db.execute("COMMIT")
             except BaseException:
@@ -200,31 +275,16 @@ class Outbox:
                 raise
             for leaf in rows.leaves:
                 self._tree.append(leaf)
+            self._unwritten.clear()
 
     @contextmanager
-    def _storage(self) -> Iterator[None]:
+    def _noting_trouble(self) -> Iterator[None]:
         try:
             yield
-        except StorageError:
+        except DiskError as error:
+            self.trouble = str(error)
             raise
-        except (sqlite3.OperationalError, OSError) as error:
-            why = getattr(error, "strerror", None) or error
-            raise StorageError(
-                f"{self._path}: {why}; make room and see that the firmware may write there"
-            ) from error
-        except sqlite3.DatabaseError as error:
-            what = (
-                f"{self._path}: {error}; it is left as it is: move it away, as evidence, to begin a new one"
-            )
-            raise StorageError(what) from error
-
-
-def _claim(own: int, path: Path) -> None:
-    """Two firmwares on one ledger would fork it; the second is refused."""
-    try:
-        fcntl.flock(own, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise StorageError(f"{path}: another firmware writes here; stop it first") from error
+        self.trouble = None
 
 
 class _Rows:
@@ -241,6 +301,12 @@ class _Rows:
         self._db.execute("INSERT INTO ledger (idx, row) VALUES (?, ?)", (row.index, encoded))
         self.leaves.append(leaf_hash(encoded))
         return row
+
+
+def _span(kept: Sequence[Sealed]) -> dict[str, int]:
+    """Which audio is in the segments of an utterance."""
+    firsts = [each.first_sample for each in kept if each.first_sample is not None]
+    return {"first_sample": min(firsts), "samples": sum(each.samples or 0 for each in kept)}
 
 
 def _measure(payload: bytes) -> dict[str, Any]:

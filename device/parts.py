@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass
 
+from device.cover import Cover
 from device.delivery import Delivery
 from device.ear import Ear
 from device.hands import Hands
+from device.home_assistant import HomeAssistant, Now
 from device.line import Line
 from device.mute import MuteMemory
 from device.outbox import Outbox
+from device.renewal import Renewal
 from device.session import Phase
+from device.status import Microphone
 from device.turn import Turn
 from device.voice import Voice
 from device.wakeword import Ears
@@ -30,8 +34,17 @@ class Parts:
     outbox: Outbox
     delivery: Delivery
     line: Line
+    home: HomeAssistant
+    renewal: Renewal
     turn: Turn
+    cover: Cover
     answer_samples: int
+
+    def tend_home(self, phase: Phase, now: int) -> None:
+        """Let a home's automation know how it is, by the microphone's own word."""
+        heard: Microphone = "open" if self.board.microphone.is_open else "closed"
+        microphone = "lost" if self.ear.lost else heard
+        self.home.tend(self.line, now, Now(phase, microphone, self.delivery.unacknowledged))
 
     def cue(self, phase: Phase, now: int) -> str:
         """What the light must show: mute outranks everything, then what is wrong, then the conversation."""
@@ -42,6 +55,8 @@ class Parts:
             return "error"
         if since is not None and now < since:
             return "idle"  # the chime before a capture
+        if phase is Phase.IDLE and self.outbox.trouble is not None:
+            return "error"
         if phase is Phase.IDLE and not self.line.up:
             return "offline"
         return str(phase.value)

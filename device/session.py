@@ -50,6 +50,7 @@ class Event(Enum):
     NO_SPEECH = "no speech"
     MAX_DURATION = "max duration"
     MIC_LOST = "microphone lost"
+    NO_ROOM = "no room"
     SHUT_DOWN = "shut down"
     MUTE_ON = "mute on"
     MUTE_OFF = "mute off"
@@ -105,6 +106,7 @@ END_REASONS: dict[Event, str] = {
     Event.MUTE_ON: "muted",
     Event.REMOTE_MUTE: "muted",
     Event.MIC_LOST: "mic_lost",
+    Event.NO_ROOM: "error",
 }
 """The end reason that an event gives to the utterance it ends."""
 
@@ -126,6 +128,7 @@ TRANSITIONS: dict[Phase, dict[Event, Step]] = {
         Event.REMOTE_STOP: _to(Phase.IDLE, Action.DROP),
         Event.SHUT_DOWN: _to(Phase.IDLE, Action.DROP),
         Event.MIC_LOST: _to(Phase.IDLE, Action.DROP),
+        Event.NO_ROOM: _to(Phase.IDLE, Action.DROP),
         Event.MUTE_ON: _to(Phase.MUTED, Action.DROP, Action.CLOSE),
         Event.REMOTE_MUTE: _to(Phase.MUTED, Action.DROP, Action.CLOSE),
     },
@@ -139,6 +142,7 @@ TRANSITIONS: dict[Phase, dict[Event, Step]] = {
         Event.REMOTE_STOP: _to(Phase.IDLE, Action.END),
         Event.SHUT_DOWN: _to(Phase.IDLE, Action.END),
         Event.MIC_LOST: _to(Phase.IDLE, Action.END),
+        Event.NO_ROOM: _to(Phase.IDLE, Action.END),
         Event.MUTE_ON: _to(Phase.MUTED, Action.END, Action.CLOSE),
         Event.REMOTE_MUTE: _to(Phase.MUTED, Action.END, Action.CLOSE),
     },

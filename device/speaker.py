@@ -5,12 +5,13 @@ It will never look at a clock (time is the index of the sample that comes next),
 never keep a frame that the table in `session` did not ask to be kept.
 """
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from device import session
 from device.delivery import Ack
 from device.envelope import Trigger
-from device.orders import Answer, Command, Order
+from device.errors import DiskError
+from device.orders import Answer, Command, Granted, Order
 from device.parts import Parts
 from device.session import END_REASONS, TRIGGERS, Action, Event, Phase
 from device.turn import scores_of
@@ -45,6 +46,7 @@ class Speaker:
         self._due = 0
         self._deadline = 0
         self._was_lost = False
+        self._trouble: str | None = None
         self._waiting: Wake | None = None  # proposed where nothing may be given up for a proposal
         self._opinion: Opinion | None = None
         self._actions = {
@@ -72,7 +74,7 @@ class Speaker:
     def start(self) -> None:
         """Restore mute before anything is opened, then listen, then call the broker."""
         muted = self.parts.hands.switch or self.parts.memory.on
-        self.parts.outbox.note("boot", first_sample=self.sample, cause="muted" if muted else "live")
+        self.parts.outbox.jot("boot", first_sample=self.sample, cause="muted" if muted else "live")
         if not muted:
             self.parts.ear.open()
         self._move(Phase.MUTED if muted else Phase.IDLE)
@@ -95,6 +97,8 @@ class Speaker:
             self.happen(ended)
             if ended is Event.MIC_LOST:
                 self._forget()  # frames are missing: what comes next continues nothing
+            elif ended is Event.NO_ROOM:
+                self.parts.voice.chirp("error")
         if self._edges or self._inbox or now >= self._due:
             self._tend(now)
             if self.phase is Phase.MUTED:
@@ -113,6 +117,7 @@ class Speaker:
             closing.callback(self.parts.line.stop)
             closing.callback(self.parts.ear.close)
             self.happen(Event.SHUT_DOWN)
+            self._turn.flush(self.sample)
 
     def _rest(self) -> None:
         lost = self.parts.ear.lost
@@ -130,6 +135,10 @@ class Speaker:
             self._by_hand(event)
         for order in parts.line.take(now):
             self._obey(order)
+        self._tell_trouble()
+        self._turn.tend(now)
+        if now >= parts.cover.next:
+            self._cover(now)
         parts.delivery.tend(now)
         if self._turn.capturing_since is None:
             parts.voice.ring(now)  # a timer waits until nobody is listened to
@@ -138,10 +147,23 @@ class Speaker:
         elif self.phase is Phase.RESPONDING and not parts.voice.playing:
             self.happen(Event.RESPONSE_OVER)
         self._show()
+        parts.tend_home(self.phase, now)
+        with suppress(DiskError):  # it asks again
+            parts.renewal.tend(parts.line, now)
         parts.board.panel.tick(now)
         busy = self.phase is not Phase.IDLE or parts.hands.pending or parts.delivery.moving
+        busy = busy or self._turn.leaving
         soon = now + (_PULSE_SAMPLES if parts.board.panel.animated else RATE_HZ)
-        self._due = now if busy else min(soon, parts.voice.next_timer or soon)
+        self._due = now if busy else min(soon, parts.voice.next_timer or soon, parts.cover.next)
+
+    def _cover(self, now: int) -> None:
+        """Let cover leave if it is time, and nothing else goes on."""
+        cover = self.parts.cover
+        cover.like = self._turn.last or cover.like
+        free = self.phase is Phase.IDLE and self.parts.line.up and self._turn.ready
+        due = cover.take(now, free=free, muted=self.phase is Phase.MUTED)
+        if due is not None:
+            self._turn.cover(due, now)
 
     # -- events ------------------------------------------------------------------------------------
 
@@ -150,6 +172,8 @@ class Speaker:
         step = session.step(self.phase, event)
         for action in step.actions:
             self._do(action, event)
+        if Action.START in step.actions and self._turn.capturing_since is None:
+            step = session.step(step.phase, Event.NO_ROOM)  # refused: it could not be written down
         if step.phase is not self.phase:
             self._move(step.phase)
             self._tell("phase", phase=step.phase.value)
@@ -231,13 +255,26 @@ class Speaker:
             self._trigger(event, Trigger("button_hold"))
         else:
             if event is Event.MUTE_OFF:
-                self.parts.memory.set(False)
+                self._remember(muted=False)
             self.happen(event)
 
     def _refuse_muted(self, event: Event) -> None:
-        self.parts.outbox.note("muted", first_sample=self.sample, cause=event.value.replace(" ", "_"))
+        self.parts.outbox.jot("muted", first_sample=self.sample, cause=event.value.replace(" ", "_"))
         self._tell("refused", why="muted")
         self.parts.voice.chirp("denied")
+
+    def _remember(self, *, muted: bool) -> None:
+        try:
+            self.parts.memory.set(muted)
+        except DiskError as error:  # it holds all the same
+            self._tell("storage", why=str(error))
+
+    def _tell_trouble(self) -> None:
+        """Say when the disk begins to refuse, and when it takes again what has to be written down."""
+        trouble = self.parts.outbox.trouble
+        if (trouble is None) is not (self._trouble is None):
+            self._tell("storage", why=trouble or "")
+        self._trouble = trouble
 
     def _obey(self, order: Order) -> None:
         match order:
@@ -247,17 +284,20 @@ class Speaker:
             case Answer() if self.phase is Phase.PROCESSING and self._turn.answers(order):
                 self.happen(Event.RESPONSE)
             case Command(do="mute"):
-                self.parts.memory.set(True)
+                self._remember(muted=True)
                 self.happen(Event.REMOTE_MUTE)
             case Command(do="stop"):
                 self.happen(Event.REMOTE_STOP)
             case Command(do="volume", to=float(to)):
                 self.parts.voice.quieter(to)
+            case Granted():
+                with suppress(DiskError):  # and asks again
+                    self._tell("certificate", outcome=self.parts.renewal.take(order))
             case Command(do="checkpoint"):
-                self.parts.line.publish_checkpoint()
+                self.parts.line.publish_checkpoint(self.sample)
 
     def _await_answer(self) -> None:
-        self._deadline = self.sample + self.parts.answer_samples
+        self._deadline = self._turn.over_at + self.parts.answer_samples
         if not self.parts.line.up:
             self.parts.voice.chirp("error")
             self.happen(Event.NO_RESPONSE)
@@ -265,6 +305,7 @@ class Speaker:
     def _close(self) -> None:
         self.parts.ear.close()
         self._forget()
+        self._turn.flush(self.sample)
         self.parts.voice.chirp("mute")
         self._tell("mute", on=True)
 

@@ -8,15 +8,21 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from device.capture import Capture, Recorder
+from device.cover import Due
 from device.envelope import Trigger
+from device.errors import DiskError
 from device.orders import Answer
 from device.outbox import Outbox
 from device.session import Event
+from device.tail import Tail
 from device.trust import CloudKeys, Trust
 from device.voice import Voice
 from device.wakeword import Opinion
 from device.witness import Tell
-from hardware.board import Frame
+from hardware.board import FRAME_SAMPLES, Frame
+
+_ANSWERED = frozenset({"silence", "max_duration", "released"})
+"""How an utterance ends that is answered; cover ends as the last of these did."""
 
 
 class Surroundings(NamedTuple):
@@ -47,13 +53,31 @@ class Turn:
         self.chimes = earcon
         self._next: tuple[Trigger, CloudKeys] | None = None
         self._capture: Capture | None = None
+        self._tail: Tail | None = None
         self._answer: Answer | None = None
         self.asked: str | None = None
+        self.last: Trigger | None = None
+        self._ended = "silence"
 
     @property
     def capturing_since(self) -> int | None:
         """The first sample that is kept, or None when nothing is being captured."""
         return self._capture.first_sample if self._capture is not None else None
+
+    @property
+    def leaving(self) -> bool:
+        """Whether something of an utterance that is over is still to leave."""
+        return self._tail is not None and not self._tail.over
+
+    @property
+    def over_at(self) -> int:
+        """The sample at which the end of the last utterance leaves, or has left."""
+        return self._tail.over_at if self._tail is not None else 0
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is somebody to seal for, and nothing is being captured or still leaving."""
+        return self._capture is None and not self.leaving and self._trust.at(self._now()) is not None
 
     def prepare(self, trigger: Trigger) -> bool:
         """Say whether there is somebody to seal a capture for, and remember what it is for `begin`."""
@@ -63,19 +87,26 @@ class Turn:
 
     def refuse(self, why: str, now: int) -> None:
         """Say, aloud and in the ledger, that a trigger at `now` led to nothing."""
-        self._outbox.note("refused", first_sample=now, cause=why)
+        self._outbox.jot("refused", first_sample=now, cause=why)
         self._tell("refused", why=why)
         self._voice.chirp("error")
 
     def begin(self, now: int) -> None:
-        """Begin the capture that may begin, at `now` or after its chime."""
+        """Begin the capture that may begin, at `now` or after its chime; refuse it if it cannot be written
+        down.
+        """
         ready, self._next = self._next, None
         if ready is None:
             return
         trigger, keys = ready
         self._voice.hush()
         first = now + (self._voice.chirp("wake") if self.chimes else 0)
-        self._capture = self._recorder.start(trigger, first, keys)
+        try:
+            self._capture = self._recorder.start(trigger, first, keys)
+        except DiskError:
+            self.refuse("storage", now)
+            return
+        self.last = trigger
         name = self._capture.name
         self._tell("trigger", trigger=trigger.kind, word=trigger.word, score=trigger.score, id=name)
 
@@ -84,18 +115,43 @@ class Turn:
         return self._capture.hear(frame) if self._capture is not None else None
 
     def release(self, now: int) -> None:
-        """What was captured may leave."""
+        """What was captured may leave, after the rest of what came before it."""
         if self._capture is not None:
+            self.flush(now)
             self._capture.release(now)
 
     def end(self, reason: str, now: int) -> None:
-        """Seal the rest, and send it."""
+        """Seal the rest; it leaves now or, padded, at the pace of speech."""
         capture, self._capture = self._capture, None
         if capture is not None:
-            capture.end(reason, self._outbox.checkpoint(), now)
+            self._tail = capture.end(reason, self._outbox.checkpoint, now)
             self.asked = capture.name
+            self._ended = reason if reason in _ANSWERED else self._ended
             readers = [reader.name for reader in capture.header.readers]
             self._tell("utterance", **_span(capture), id=capture.name, reason=reason, readers=readers)
+
+    def tend(self, now: int) -> None:
+        """Let leave what is due of an utterance that is over."""
+        if self._tail is not None:
+            self._tail.tend(now)
+
+    def flush(self, now: int) -> None:
+        """Let leave all that is left of it."""
+        if self._tail is not None:
+            self._tail.flush(now)
+
+    def cover(self, due: Due, now: int) -> None:
+        """Begin an utterance that holds no sound: it is over before a frame is heard."""
+        first = now - FRAME_SAMPLES if due.like.kind == "wake_word" else now  # that is verified a frame later
+        keys = self._trust.at(self._now())
+        if keys is not None:
+            try:
+                capture = self._recorder.start(due.trigger, first, keys)
+            except DiskError:
+                return  # nobody waits for it
+            capture.release(now)
+            self._tail = capture.end(self._ended, self._outbox.checkpoint, now, due.segments)
+            self._tell("cover", id=capture.name, segments=due.segments)
 
     def drop(self, event: Event, opinion: Opinion | None = None) -> None:
         """Forget what was captured; nothing of it has left. With an `opinion`, it was no wake word."""
@@ -103,18 +159,19 @@ class Turn:
         if capture is None:
             return
         capture.drop()
+        self._outbox.gone(capture.name)
         if opinion is not None:
             self.reject(opinion, utterance=capture.name, **_span(capture))
         else:
             cause = event.value.replace(" ", "_")
-            self._outbox.note("dropped", utterance=capture.name, cause=cause, **_span(capture))
+            self._outbox.jot("dropped", utterance=capture.name, cause=cause, **_span(capture))
             self._tell("refused", why="dropped", **_span(capture))
 
     def reject(self, opinion: Opinion, **captured: Any) -> None:
         """Write down a wake that the second ear did not hear, with both scores, and what was dropped."""
         scores = scores_of(opinion)
         span = captured or {"first_sample": opinion.wake.sample, "samples": 0}
-        self._outbox.note("rejected_wake", cause="second_ear", **span, **scores)
+        self._outbox.jot("rejected_wake", cause="second_ear", **span, **scores)
         self._tell("rejected", word=opinion.wake.word, threshold=opinion.threshold, **span, **scores)
 
     def answers(self, answer: Answer) -> bool:

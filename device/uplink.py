@@ -5,6 +5,8 @@ message is written to the socket once for each ledger row and never again behind
 """
 
 import random
+import socket
+import ssl
 import struct
 import threading
 from collections import deque
@@ -13,7 +15,7 @@ from contextlib import suppress
 from enum import Enum
 from math import inf
 from time import monotonic
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import paho.mqtt.client as paho
 from paho.mqtt import MQTTException
@@ -21,7 +23,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from device.config import UplinkSection
 from device.dial import LARGEST_BYTES, dial, hang_up, make_client
-from device.errors import DeviceError
+from device.errors import DeviceError, DiskError
 from device.outbox import Departure
 
 _PATIENCE_S = 3.0
@@ -48,6 +50,7 @@ class Kind(Enum):
     SENT = "sent"
     ARRIVED = "arrived"
     FAULT = "fault"
+    FAILED = "failed"
 
 
 class News(NamedTuple):
@@ -59,6 +62,7 @@ class News(NamedTuple):
     payload: bytes = b""
     retained: bool = False
     fault: DeviceError | None = None
+    why: str = ""
 
 
 class _Sent(NamedTuple):
@@ -69,12 +73,22 @@ class _Sent(NamedTuple):
 
 
 class Caller(NamedTuple):
-    """Who calls and what it wants to hear: the client id, its last will, its subscriptions."""
+    """Who calls and what it wants to hear: the client id, its last will (or none), its subscriptions."""
 
     device: str
     will_topic: str
     will: bytes
     subscriptions: tuple[str, ...]
+
+
+class Tls(Protocol):
+    """What the uplink needs of whoever holds its certificate."""
+
+    def context(self) -> ssl.SSLContext:
+        """Return what the next connection is made with. Raises DeviceError."""
+
+    def settle(self) -> None:
+        """The connection made with the last context stands."""
 
 
 class _Connection:
@@ -85,6 +99,7 @@ class _Connection:
         self.stood = False
         self.until = monotonic() + _PATIENCE_S
         self.seqs: dict[int, int] = {}
+        self.why = ""
         self.newest: paho.MQTTMessageInfo | None = None
 
 
@@ -93,10 +108,17 @@ class Uplink:
     `arrived` is set when some are added. One thread may publish, take and stop.
     """
 
-    def __init__(self, settings: UplinkSection, caller: Caller, about_to_connect: Callable[[], None]) -> None:
-        """`about_to_connect` runs after TCP stands and before the first MQTT byte: the ledger's row of the
-        connection.
+    def __init__(
+        self,
+        settings: UplinkSection,
+        caller: Caller,
+        about_to_connect: Callable[[], None],
+        tls: Tls | None = None,
+    ) -> None:
+        """`about_to_connect` runs after TCP (and TLS) stands and before the first MQTT byte: the ledger's row
+        of the connection. Without `tls` the line is plain.
         """
+        self._tls = tls
         self._settings = settings
         self._caller = caller
         self._about_to_connect = about_to_connect
@@ -105,6 +127,7 @@ class Uplink:
         self._calling: paho.Client | None = None
         self._standing: tuple[paho.Client, _Connection] | None = None
         self._five = settings.protocol != "3.1.1"
+        self._why = ""
         self._came_bytes = self._taken_bytes = 0
         self.inbox: deque[News | _Sent] = deque()
         self.lost = 0
@@ -131,6 +154,14 @@ class Uplink:
             client.disconnect()
         if self._thread.ident is not None:
             self._thread.join(timeout=_PATIENCE_S + _GOODBYE_S)
+
+    def renew(self) -> None:
+        """Give the connection that stands up, so that another is made."""
+        standing = self._standing
+        line = standing[0].socket() if standing is not None else None
+        if isinstance(line, socket.socket):
+            with suppress(OSError):  # it ended by itself
+                socket.socket.shutdown(line, socket.SHUT_RDWR)  # TCP's own: TLS is the other thread's
 
     def publish(self, departure: Departure, *, retain: bool = False) -> None:
         """Hand a message to the socket, QoS 1; SENT will name its seq if the broker confirms it. Without a
@@ -170,16 +201,21 @@ class Uplink:
         client = self._calling = make_client(
             self._caller.device, five=self._five, inflight=self._settings.window + 8, timeout_s=_PATIENCE_S
         )
-        client.will_set(self._caller.will_topic, self._caller.will, qos=1, retain=True)
+        if self._caller.will:
+            client.will_set(self._caller.will_topic, self._caller.will, qos=1, retain=True)
         self._follow(client, connection)
         try:
+            if self._tls is not None:
+                client.tls_set_context(self._tls.context())
             dial(client, self._settings)
             self._carry_on(client, connection)
-        except DeviceError as fault:  # first: a StorageError is an OSError too
+        except DiskError as refused:  # without its row no connection; it is tried again, like any other
+            connection.why = str(refused)
+        except DeviceError as fault:  # before the rest: a StorageError is an OSError too
             self._tell(News(Kind.FAULT, fault=fault))
             self._stopping.set()
-        except _LOST:
-            pass  # the next attempt is the answer
+        except _LOST as error:  # the next attempt is the answer
+            connection.why = connection.why or _in_a_line(error)
         finally:
             self._calling = None
             hang_up(client)
@@ -187,9 +223,29 @@ class Uplink:
         if came_up:
             self._standing = None
             self._tell(News(Kind.DOWN))
-        elif connection.opened and not connection.stood:
+            return True
+        self._tell_why(connection)
+        if connection.opened and not connection.stood:
             self._other_protocol()
         return came_up
+
+    def _stands(self, client: paho.Client, connection: _Connection) -> None:
+        connection.until = inf
+        self._why = ""
+        self._standing = client, connection
+        if self._tls is not None:
+            self._tls.settle()
+        self._tell(News(Kind.UP))
+
+    def _tell_why(self, connection: _Connection) -> None:
+        """Say why no connection came up, when it is another reason than the last time."""
+        hung_up = "the broker hung up without a word"
+        if self._tls is not None:
+            hung_up += "; is this device approved, and its certificate not revoked?"
+        why = connection.why or hung_up
+        if why != self._why and not self._stopping.is_set():
+            self._why = why
+            self._tell(News(Kind.FAILED, why=why))
 
     def _carry_on(self, client: paho.Client, connection: _Connection) -> None:
         """Carry until the connection ends, or until a silent broker has had its time.
@@ -214,15 +270,15 @@ class Uplink:
             connection.until = monotonic() + _PATIENCE_S
 
         def on_connect(client: paho.Client, _u: object, _f: object, reason: ReasonCode, _p: object) -> None:
-            if not reason.is_failure and not connection.stood:
+            if reason.is_failure:
+                connection.why = f"the broker says: {reason}"
+            elif not connection.stood:
                 connection.stood = True
                 client.subscribe([(topic, 1) for topic in self._caller.subscriptions])
 
         def on_subscribe(client: paho.Client, _u: object, _mid: int, _r: object, _p: object) -> None:
             if connection.stood and not self.up:
-                connection.until = inf
-                self._standing = client, connection
-                self._tell(News(Kind.UP))
+                self._stands(client, connection)
 
         client.on_socket_open = on_socket_open
         client.on_connect = on_connect
@@ -250,3 +306,8 @@ class Uplink:
     def _tell(self, news: News | _Sent) -> None:
         self.inbox.append(news)
         self.arrived.set()
+
+
+def _in_a_line(error: Exception) -> str:
+    words = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
+    return " ".join(words.split())

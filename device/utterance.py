@@ -5,19 +5,26 @@ there is nothing here that could.
 """
 
 from device.envelope import Sealer
-from hardware.board import Frame
+from hardware.board import RATE_HZ, Frame
+
+
+def segments_in(seconds: float, segment_samples: int) -> int:
+    """Return how many segments hold so many seconds, rounded up; 1 at least."""
+    return max(1, -(-round(seconds * RATE_HZ) // segment_samples))
 
 
 class Utterance:
     """One utterance being captured.
 
-    `first_sample` is the index of the first sample that may be kept. Sealed messages come out as they
-    are made; the caller keeps and sends them.
+    `first_sample` is the index of the first sample that may be kept. `multiple`: the number of segments is a
+    multiple of it, so that it does not say how much was heard. Sealed messages come out as they are made; the
+    caller keeps and sends them.
     """
 
-    def __init__(self, sealer: Sealer, first_sample: int, segment_samples: int) -> None:
+    def __init__(self, sealer: Sealer, first_sample: int, segment_samples: int, multiple: int = 1) -> None:
         self._sealer = sealer
         self.segment_samples = segment_samples
+        self.multiple = multiple
         self._open = bytearray()
         self.first_sample = first_sample
         self.samples = 0
@@ -50,12 +57,21 @@ class Utterance:
         self.samples += len(pcm) // 2
         return self._seal_full()
 
-    def end(self, reason: str, checkpoint: str) -> list[bytes]:
-        """Return the last segment (padded, perhaps with nothing in it) and the end record."""
-        last = self._sealer.last(self._open)
+    def close(self, least: int = 1) -> list[bytes]:
+        """Return the rest of the sound in a segment (perhaps with nothing in it), then as many without sound
+        as make the number of all a multiple, and `least` at least. The key is forgotten.
+        """
+        count = max(self.segments + 1, least)
+        empty = count + -count % self.multiple - self.segments - 1
+        *more, last = [self._open, *[b""] * empty]
+        sealed = [*map(self._sealer.segment, more), self._sealer.last(last)]
         self.wipe()
-        self.segments += 1
-        return [last, self._sealer.end(reason, checkpoint)]
+        self.segments += len(sealed)
+        return sealed
+
+    def end(self, reason: str, checkpoint: str) -> bytes:
+        """Return the end record, once, after `close`."""
+        return self._sealer.end(reason, checkpoint)
 
     def wipe(self) -> None:
         """Overwrite the plaintext that is not sealed yet; best effort, as Python may have copied it."""

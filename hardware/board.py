@@ -93,6 +93,10 @@ class Board(Protocol):
     """A microphone, a loudspeaker and a panel that share one clock of samples."""
 
     @property
+    def serial(self) -> str | None:
+        """The serial number that it was born with, or None."""
+
+    @property
     def microphone(self) -> Microphone:
         """Its one microphone channel."""
 

@@ -116,6 +116,19 @@ def pets(
 
 
 @app.command()
+def fingerprint(
+    directory: Annotated[
+        Path, typer.Argument(help="A folder of traces (COMMAND_NUMBER.csv), or of folders of them.")
+    ],
+    out: Output = None,
+) -> None:
+    """Attack traces of spoken commands as CNS 2019 did: what a stranger on the network can tell."""
+    from lab.fingerprint.run import run
+
+    sys.exit(run(directory, out))
+
+
+@app.command()
 def enrol(
     said: Annotated[
         list[Path], typer.Option(help="Recordings of your word, or folders of them; 3 at least.")

@@ -11,8 +11,10 @@ from typing import Any
 import soundfile
 
 from device.envelope import EnvelopeError, Utterance
+from device.ledger import parse_row
 from lab import opening
 from lab.errors import RunError
+from lab.names import Names
 from lab.simulate import Outcome
 from lab.timeline import Event
 
@@ -45,9 +47,19 @@ class Evidence:
         return self.of("publish")
 
     @property
+    def cover(self) -> list[Event]:
+        """The utterances that hold no sound, so the speaker says, in order."""
+        return self.of("cover")
+
+    @property
+    def acknowledged(self) -> set[str]:
+        """Whatever the cloud acknowledged as complete, cover included."""
+        return {ack["id"] for ack in self.of("ack") if ack["state"] == "complete"}
+
+    @property
     def complete(self) -> set[str]:
         """The utterances that the cloud acknowledged as complete."""
-        return {ack["id"] for ack in self.of("ack") if ack["state"] == "complete"}
+        return self.acknowledged - {cover["id"] for cover in self.cover}
 
     @property
     def captured(self) -> list[Span]:
@@ -108,6 +120,12 @@ class Evidence:
     def _tried(self) -> list[Utterance | EnvelopeError]:
         key = opening.read_key(self.outcome.directory / "owner.key")
         return list(opening.open_each(self.outcome.directory, key))
+
+    @cached_property
+    def names(self) -> Names:
+        """The names that utterances had, by the ledger."""
+        lines = (self.outcome.directory / "ledger.jsonl").read_bytes().splitlines()
+        return Names(map(parse_row, lines))
 
     def room(self, first: int, count: int) -> bytes:
         """Return what the room sounded like, s16le.

@@ -7,6 +7,7 @@ world for ever.
 """
 
 from collections.abc import Callable
+from time import monotonic
 
 from device.session import Phase
 from device.speaker import Speaker
@@ -26,14 +27,13 @@ class Gate:
     def __call__(self, _sample: int) -> None:
         """Return when the loop may hear its next frame."""
         line = self._speaker.parts.line
+        until_s = monotonic() + self._patience_s
         while not line.inbox:
+            line.arrived.clear()  # first: what changes from here on is not missed
             state = self._waits_for()
-            if state is None or state == self._given_up:
+            if state is None or state == self._given_up or line.inbox:
                 return
-            line.arrived.clear()
-            if line.inbox:
-                return
-            if not line.arrived.wait(self._patience_s):
+            if not line.arrived.wait(until_s - monotonic()):
                 self._given_up = state
         self._given_up = None
 
@@ -56,6 +56,6 @@ class Gate:
         delivery = speaker.parts.delivery
         if delivery.moving or delivery.unacknowledged:
             return ("delivery", delivery.unacknowledged)
-        if speaker.phase is Phase.PROCESSING:
+        if speaker.phase is Phase.PROCESSING and not speaker.parts.turn.leaving:
             return ("answer", speaker.parts.turn.asked)
         return None

@@ -5,6 +5,7 @@ for the moment of a trigger, which it tells, and what it says the cloud acknowle
 import hashlib
 from collections.abc import Iterator
 
+from device.envelope import Utterance
 from device.ledger import Checkpoint, LedgerError, Tree, Verifier, leaf_hash, open_note, parse_row
 from hardware.board import FRAME_SAMPLES
 from lab import opening, tap
@@ -34,18 +35,28 @@ def _deaf_before_the_trigger(evidence: Evidence) -> Verdict:
     promise = (
         "promise 1: what was sent is the room's sound from its trigger on, bit by bit, and nothing before"
     )
-    triggers = {t["id"]: t["sample"] for t in evidence.of("trigger")}
     faults = list(evidence.unopened)
     try:
         for utterance in evidence.opened:
-            name, first = utterance.header.utterance, utterance.header.first_sample
-            if name not in triggers or first < triggers[name]:
-                faults.append(f"utterance {name} begins at {first}, before its trigger")
-            if utterance.pcm != evidence.room(first, len(utterance.pcm) // 2):
-                faults.append(f"utterance {name} is not what the room sounded like from sample {first}")
+            faults += _astray(evidence, utterance)
     except RunError as error:
         faults.append(str(error))
     return _verdict(promise, faults)
+
+
+def _astray(evidence: Evidence, utterance: Utterance) -> Iterator[str]:
+    """What an utterance holds that it must not. Nothing triggered cover, so it must hold no sound at all."""
+    name, first = utterance.header.utterance, utterance.header.first_sample
+    if utterance.header.trigger.kind == "cover":
+        if utterance.pcm:
+            yield f"utterance {name} says that it is cover, and holds sound"
+        return
+    triggers = {t["id"]: t["sample"] for t in evidence.of("trigger")}
+    began = evidence.names.captured_as(name)
+    if began not in triggers or first < triggers[began]:
+        yield f"utterance {name} begins at {first}, before its trigger"
+    if utterance.pcm != evidence.room(first, len(utterance.pcm) // 2):
+        yield f"utterance {name} is not what the room sounded like from sample {first}"
 
 
 def _mute_closes(evidence: Evidence) -> Verdict:
@@ -71,6 +82,7 @@ def _written_down(evidence: Evidence) -> Verdict:
         digest = hashlib.sha256(message.payload).hexdigest()
         if not known & {(message.topic, digest), (None, digest)}:
             faults.append(f"{message.topic} with hash {digest[:12]} has no row")
+    faults += filter(None, (evidence.names.fault(opened.header) for opened in evidence.opened))
     return _verdict(promise, faults)
 
 
@@ -131,8 +143,12 @@ def _own_voice_outside(evidence: Evidence) -> Verdict:
 
 
 def _nothing_lost(evidence: Evidence) -> Verdict:
-    """Every utterance that ended is complete at the cloud, or still waits in the outbox."""
+    """Every utterance that ended, and all cover, is complete at the cloud, or still waits in the outbox, or
+    was the oldest when a bound was reached.
+    """
     promise = "no utterance was lost: each is complete at the cloud, or still in the outbox"
-    waiting = evidence.outcome.waiting
-    lost = [u["id"] for u in evidence.utterances if u["id"] not in evidence.complete | waiting]
+    dropped = {told["id"] for told in evidence.of("dropped")}
+    somewhere = evidence.acknowledged | evidence.outcome.waiting | dropped
+    there = set(map(evidence.names.captured_as, somewhere))
+    lost = [u["id"] for u in [*evidence.utterances, *evidence.cover] if u["id"] not in there]
     return _verdict(promise, [f"utterance {name} is nowhere" for name in lost])

@@ -18,7 +18,8 @@ from lab.timeline import Event
 _STYLES = {
     "trigger": "bold cyan", "utterance": "cyan", "answer": "green", "heard": "green", "mute": "bold red",
     "link": "yellow", "refused": "magenta", "rejected": "magenta", "verified": "cyan", "scene": "dim",
-    "ack": "dim",
+    "ack": "dim", "cover": "dim", "certificate": "dim", "dropped": "magenta",
+    "resealed": "dim", "storage": "red", "damaged": "red",
 }  # fmt: skip
 
 
@@ -40,6 +41,7 @@ _WORDS: dict[str, Callable[[Event], str]] = {
         f"rejected: “{e['word']}” scored {e['first_score']:.2f} with the first ear, "
         f"{e['second_score']:.2f} with the second"
     ),
+    "cover": lambda e: f"cover: {e['segments']} segments that hold no sound",
     "utterance": lambda e: f"kept {e['samples'] / RATE_HZ:.2f} s, ended by {e['reason'].replace('_', ' ')}",
     "heard": lambda e: f"the cloud heard: “{e['text']}”",
     "answer": lambda e: f"answered: “{e['text']}”",
@@ -49,6 +51,11 @@ _WORDS: dict[str, Callable[[Event], str]] = {
         "connected to the broker" if e["up"] else "the broker is gone: keeping everything sealed"
     ),
     "refused": lambda e: f"refused: {e['why'].replace('_', ' ')}",
+    "certificate": lambda e: f"the next certificate: {e['outcome'].replace('_', ' ')}",
+    "dropped": lambda e: f"given up: an utterance that waited ({e['why'].replace('_', ' ')})",
+    "resealed": lambda _: "sealed anew: an utterance that waited too long",
+    "storage": lambda e: f"the disk refuses: {e['why']}" if e["why"] else "the disk takes it again",
+    "damaged": lambda e: str(e["what"]),
 }
 
 
@@ -119,8 +126,15 @@ def summary(evidence: Evidence) -> list[Row]:
             f"{len(passed)} messages",
             f"{sum(map(len, passed)):,} bytes in sent.jsonl, last wills included",
         ),
+        *_cover(evidence),
         Row("to", ", ".join(readers) or "nobody", "the readers whose keys open it"),
     ]
+
+
+def _cover(evidence: Evidence) -> list[Row]:
+    count = len(evidence.cover)
+    note = "utterances without a sound, so that the others are not told by when they leave"
+    return [Row("cover", str(count), note)] if count else []
 
 
 def _muted(evidence: Evidence) -> int:

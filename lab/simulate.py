@@ -29,6 +29,7 @@ from device.keys import write_private
 from device.speaker import Speaker
 from hardware.board import RATE_HZ
 from hardware.sim import SimBoard
+from hardware.world import Speed
 from lab.folder import TIMELINE, Settings, clear, export, write_settings
 from lab.gate import Gate
 from lab.scenario import Moment, Order, Scenario, place, sound_path
@@ -36,6 +37,9 @@ from lab.tap import Tap
 from lab.timeline import Event, Timeline
 
 BrokerKind = Literal["auto", "mosquitto", "amqtt"]
+
+Detour = Callable[[int, Callable[[], int]], int]
+"""Given the broker's port and the room's clock, returns the port that the speaker is to call instead."""
 
 
 class Outcome(NamedTuple):
@@ -59,8 +63,11 @@ def simulate(
     realtime: bool = False,
     broker_kind: BrokerKind = "auto",
     watch: Callable[[Event], None] | None = None,
+    detour: Detour | None = None,
 ) -> Outcome:
     """Run `scenario` and leave everything that came of it in `directory`.
+
+    `detour` lets somebody sit between speaker and broker.
 
     Raises:
         LabError, DeviceError, HardwareError, CloudError: something that the run needs cannot be used.
@@ -70,7 +77,8 @@ def simulate(
     with ExitStack() as stack:
         timeline = stack.enter_context(Timeline(directory / TIMELINE, watch))
         broker = stack.enter_context(open_broker(broker_kind, 0, directory / "broker"))
-        home = _Home(scenario, directory, timeline, broker, "realtime" if realtime else "fast")
+        pace: Speed = "realtime" if realtime else "fast"
+        home = _Home(scenario, directory, timeline, broker, pace, detour or _straight)
         stack.callback(home.close)
         return home.run(paced=realtime)
 
@@ -79,7 +87,13 @@ class _Home:
     """One speaker at home: what `simulate` builds, wires and runs."""
 
     def __init__(
-        self, scenario: Scenario, directory: Path, timeline: Timeline, broker: Broker, pace: Any
+        self,
+        scenario: Scenario,
+        directory: Path,
+        timeline: Timeline,
+        broker: Broker,
+        pace: Speed,
+        detour: Detour,
     ) -> None:
         self._scenario = scenario
         self._directory = directory
@@ -94,7 +108,7 @@ class _Home:
         self._cloud = self._open_cloud()
         self._owner = ReaderKey.generate("mlkem768-x25519")
         write_private(directory / "owner.key", self._owner.to_bytes())
-        self._speaker = self._open_speaker()
+        self._speaker = self._open_speaker(detour(broker.port, lambda: self._board.now))
         self._gate = Gate(self._speaker)
         self._frames: list[tuple[int, int]] = []
         self._serial = 0
@@ -144,7 +158,7 @@ class _Home:
         """Tell the timeline what the cloud made of an utterance."""
         self._timeline("heard", self._board.now, id=whose.utterance, text=words.heard, intent=words.intent)
 
-    def _open_speaker(self) -> Speaker:
+    def _open_speaker(self, port: int) -> Speaker:
         note = self._cloud.keys.note(datetime.now(UTC))
         (self._directory / "keys.note").write_text(note, encoding="utf-8")
         settings: Settings = {
@@ -152,7 +166,7 @@ class _Home:
             "cloud": {"root": self._cloud.keys.vkey, "keys": "keys.note"},
             "privacy": {"owner_reader": self._owner.public.encode()},
             "uplink": {
-                "port": self._broker.port,
+                "port": port,
                 "protocol": _protocol(self._broker),
                 "backoff_min_s": 0.05,
                 "backoff_max_s": 0.2,
@@ -243,6 +257,10 @@ class _Home:
             played=[(sample, sample + len(pcm) // 2) for sample, pcm in self._board.played],
             kept_by_the_cloud=sum(held.state == "complete" for held in self._cloud.vault.utterances()),
         )
+
+
+def _straight(port: int, _now: Callable[[], int]) -> int:
+    return port
 
 
 def _protocol(broker: Broker) -> str:

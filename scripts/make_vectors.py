@@ -105,6 +105,7 @@ def seal(case: Json, inputs: Json) -> Json:
     sealer = Sealer(header, data_key, wraps, device.signing)
     sound, step = pcm(case["samples"]), 2 * case["segment_samples"]
     parts = [sound[at : at + step] for at in range(0, len(sound), step)] or [b""]
+    parts += [b""] * case.get("empty", 0)
     begin = sealer.begin()
     segments = [sealer.segment(part) for part in parts[:-1]] + [sealer.last(parts[-1])]
     digest = header_hash(begin[:-96])

@@ -38,16 +38,20 @@ from device.outbox import Outbox
 COMPLETE = "complete in the vault, once"
 WAITS = "still in the outbox"
 TRUNCATED = "truncated in the vault, dropped with its row"
+GIVEN_UP = "dropped with its row: "
 NOTHING_KEPT = "cut before its first message was made"
 NOWHERE = "nowhere"
 
 
 class Verdict(NamedTuple):
-    """How many utterances came to what, why messages left, and one line for everything that is not true."""
+    """How many utterances came to what, why messages left, and one line for everything that is not true;
+    `by_name` is what each utterance came to.
+    """
 
     fates: Counter[str]
     causes: Counter[str]
     problems: list[str]
+    by_name: dict[str, str]
 
 
 class Seen(NamedTuple):
@@ -73,7 +77,7 @@ def check(state: Path, vault: Path, seen: Seen) -> Verdict:
         with closing(Vault(vault)) as store:
             return _Check(book, store, seen).verdict()
     except (DeviceError, LedgerError, CloudError) as error:
-        return Verdict(Counter(), Counter(), [str(error)])
+        return Verdict(Counter(), Counter(), [str(error)], {})
 
 
 def _read(state: Path) -> Book:
@@ -116,7 +120,7 @@ class _Check:
             problems += [f"{utterance}: {what}" for what in self._wrong(utterance, story, fates[utterance])]
         problems += [*self._not_kept(), *self._strangers(), *self._without_row()]
         causes = Counter(row.cause or "" for row in self._book.rows if row.kind in LEFT)
-        return Verdict(Counter(fates.values()), causes, problems)
+        return Verdict(Counter(fates.values()), causes, problems, fates)
 
     def _fate(self, utterance: str, story: list[Row]) -> str:
         """Where an utterance is, by the device's word; `_wrong` holds that against the vault."""
@@ -126,6 +130,9 @@ class _Check:
             return TRUNCATED
         if any(row.kind == "end" for row in story):
             return COMPLETE
+        given_up = next((row for row in story if row.kind in ("dropped", "rejected_wake")), None)
+        if given_up is not None:
+            return f"{GIVEN_UP}{given_up.cause}"
         after = self._book.rows[story[-1].index + 1 :]
         if [row.kind for row in story] == ["trigger"] and after and after[0].kind in ("boot", "connect"):
             return NOTHING_KEPT

@@ -148,16 +148,16 @@ def test_a_key_that_others_can_read(
     assert "chmod 600" in line
 
 
-def test_a_corrupt_outbox_is_left_as_it_is(
+def test_an_outbox_of_another_program_is_left_as_it_is(
     terminal: Terminal, settings: Callable[[str], Path], tmp_path: Path
 ) -> None:
     load_or_make(tmp_path / "state", "x25519")
-    damaged = b"SQLite format 3\0" + bytes(range(256)) * 40
-    (tmp_path / "state" / "egress.db").write_bytes(damaged)
+    theirs = b"SQLite format 3\0" + bytes(range(256)) * 40
+    (tmp_path / "state" / "egress.db").write_bytes(theirs)
     code, line = terminal.complains("overheard-device", "run", "--config", settings(""))
     assert code == 6
     assert "egress.db" in line
-    assert (tmp_path / "state" / "egress.db").read_bytes() == damaged
+    assert (tmp_path / "state" / "egress.db").read_bytes() == theirs
 
 
 def test_the_cloud_names_an_unknown_setting(terminal: Terminal, tmp_path: Path) -> None:

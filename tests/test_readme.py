@@ -43,7 +43,7 @@ def test_every_file_that_a_page_links_to_exists(page: Path) -> None:
 def test_every_command_on_a_page_is_one_that_the_programs_know(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for program, command, rest in re.findall(
-        r"^\$ \.venv/bin/overheard-(\w+) (\w+)(.*)$", text, re.MULTILINE
+        r"^\$ \.venv/bin/overheard-(\w+) ([\w-]+)(.*)$", text, re.MULTILINE
     ):
         module = {"device": "device", "cloud": "cloud_stub", "lab": "lab"}[program]
         ran = subprocess.run(

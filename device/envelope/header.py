@@ -29,7 +29,7 @@ Score = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 class Trigger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What started the utterance. A wake word has a `word`, a `score` from 0 to 1, and the `model` that heard
-    it (SHA-256 of its file); a button has none of them.
+    it (SHA-256 of its file); a button has none of them. In cover they are made up, or absent.
     """
 
     kind: Literal["wake_word", "button_tap", "button_hold", "cover"]
@@ -41,7 +41,7 @@ class Trigger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def whole(self) -> bool:
         """Whether it says all that its kind has to say, and no more."""
         absent = (self.word, self.score, self.model).count(None)
-        return absent == (0 if self.kind == "wake_word" else 3)
+        return self.kind == "cover" or absent == (0 if self.kind == "wake_word" else 3)
 
 
 class Consent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

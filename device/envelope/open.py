@@ -121,18 +121,26 @@ class Opener:
 
     def segment(self, payload: bytes) -> Segment:
         """Open one segment message; in any order, as often as it arrives."""
-        header = self._begin.header
-        if len(payload) != segment_bytes(header.segment_samples):
+        plain = bytearray(2 + 2 * self._begin.header.segment_samples)
+        counter, stop = self.open_into(plain, payload)
+        return Segment(counter // 2, bool(counter % 2), bytes(plain[2:stop]))
+
+    def open_into(self, plain: bytearray, payload: bytes) -> tuple[int, int]:
+        """Open one segment message into `plain`, of 2 + 2 * segment_samples bytes, which its owner wipes.
+
+        Return index * 2 + last, and where the PCM stops that begins at 2.
+        """
+        if len(payload) != segment_bytes(self._begin.header.segment_samples):
             raise EnvelopeError("segment: wrong length; drop the message")
         counter = int.from_bytes(payload[:4], "big")
         try:
-            plain = self._cipher.decrypt(self._keys.nonce(counter), payload[4:], None)
+            self._cipher.decrypt_into(self._keys.nonce(counter), payload[4:], None, plain)
         except InvalidTag as error:
             raise EnvelopeError("segment: does not open; drop the message") from error
         stop = 2 + 2 * int.from_bytes(plain[:2], "big")
         if stop > len(plain) or any(plain[stop:]):
             raise EnvelopeError("segment: does not open; drop the message")
-        return Segment(counter // 2, bool(counter % 2), plain[2:stop])
+        return counter, stop
 
     def end(self, payload: bytes, segment_payloads_in_order: Sequence[bytes]) -> End:
         """`Begin.end`, for whoever holds the Opener."""

@@ -85,7 +85,7 @@ def _sentence(run: Run, kept: list[Span], sent: list[Span], faults: tuple[Fault,
 def _astray(audio: list[Span], told: Told | None, muted: Iterable[Span]) -> dict[str, list[Span]]:
     """Return the samples of `audio` that its utterance does not excuse, by why; empty when all is well."""
     if told is None:
-        return {OUTSIDE: audio}
+        return {OUTSIDE: audio} if length(audio) else {}
     if told.trigger is None:
         return {UNTRIGGERED: audio}
     before = common(audio, [Span(0, told.trigger.sample)])

@@ -83,6 +83,13 @@ class Utterance(Event, frozen=True):
     readers: tuple[str, ...] = ()
 
 
+class Cover(Event, frozen=True):
+    """An utterance that holds no sound began to leave; nothing triggered it."""
+
+    id: str
+    segments: int
+
+
 class Publish(Event, frozen=True):
     """A message that left; `row` is its index in the ledger."""
 
@@ -138,6 +145,44 @@ class Refused(Event, frozen=True):
     """A trigger or command that was not obeyed."""
 
     why: str
+
+
+class Unreachable(Event, frozen=True):
+    """Why no connection came up."""
+
+    why: str
+
+
+class Certificate(Event, frozen=True):
+    """What became of the next certificate: `kept`, `waiting`, `refused` or `not_ours`."""
+
+    outcome: str
+
+
+class Dropped(Event, frozen=True):
+    """An utterance that waited was given up."""
+
+    id: str
+    why: str
+
+
+class Resealed(Event, frozen=True):
+    """An utterance that waited too long was sealed anew, under a new name."""
+
+    id: str
+    was: str
+
+
+class Storage(Event, frozen=True):
+    """The disk refuses, and why; with nothing in it, it takes again what is written down."""
+
+    why: str
+
+
+class Damaged(Event, frozen=True):
+    """A damaged file was set aside."""
+
+    what: str
 
 
 class Play(Event, frozen=True):

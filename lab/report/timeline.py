@@ -14,6 +14,10 @@ from lab.report.errors import ReportError
 from lab.report.events import (
     Ack,
     Answer,
+    Certificate,
+    Cover,
+    Damaged,
+    Dropped,
     Event,
     Heard,
     Light,
@@ -24,9 +28,12 @@ from lab.report.events import (
     Publish,
     Refused,
     Rejected,
+    Resealed,
     Scene,
     Score,
+    Storage,
     Trigger,
+    Unreachable,
     Utterance,
     Verified,
 )
@@ -37,6 +44,7 @@ AnyEvent = (
     | Trigger
     | Score
     | Utterance
+    | Cover
     | Publish
     | Link
     | Ack
@@ -45,6 +53,12 @@ AnyEvent = (
     | Scene
     | Mute
     | Refused
+    | Certificate
+    | Damaged
+    | Dropped
+    | Resealed
+    | Storage
+    | Unreachable
     | Verified
     | Rejected
     | Play

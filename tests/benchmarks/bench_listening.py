@@ -108,7 +108,7 @@ class Desk:
         capture.release(0)
         for frame in self.frames:
             capture.hear(frame)
-        capture.end("released", self.outbox.checkpoint(), 0)
+        capture.end("released", self.outbox.checkpoint, 0)
         return capture
 
     def judging(self) -> None:
@@ -124,6 +124,7 @@ class Desk:
         utterance.begin()
         for frame in self.frames:
             utterance.hear(frame)
+        utterance.close()
         utterance.end("released", "")
 
     def ledger(self) -> None:

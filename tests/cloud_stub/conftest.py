@@ -68,15 +68,22 @@ class Voice:
         self.device = device_id(self.public, self.reply.public)
 
     def say(
-        self, reader: ReaderPublic, segments: int = 3, *, save: bool = True, utterance: str | None = None
+        self,
+        reader: ReaderPublic,
+        segments: int = 3,
+        *,
+        save: bool = True,
+        utterance: str | None = None,
+        utc: str = "2026-11-23T08:00:00Z",
+        cover: bool = False,
     ) -> Spoken:
         header = Header(
             device=self.device,
             boot="boot-1",
             utterance=utterance or os.urandom(16).hex(),
-            trigger=Trigger("button_tap"),
+            trigger=Trigger("cover", "nothing") if cover else Trigger("button_tap"),
             first_sample=0,
-            utc="2026-11-23T08:00:00Z",
+            utc=utc,
             consent=Consent(save, False),
             ledger_index=next(self._rows),
             readers=(NamedReader(reader.id, reader.suite, "cloud"),),
@@ -85,8 +92,8 @@ class Voice:
         )
         data_key, header_bytes = os.urandom(32), header.to_bytes()
         sealer = Sealer(header_bytes, data_key, wrap(data_key, [reader], header_bytes), self.signing)
-        pcm = os.urandom(2560 * (segments - 1) + 640)
-        cuts = [pcm[at : at + 2560] for at in range(0, len(pcm), 2560)]
+        pcm = b"" if cover else os.urandom(2560 * (segments - 1) + 640)
+        cuts = [pcm[at : at + 2560] for at in range(0, 2560 * segments, 2560)]
         sealed = [sealer.segment(cut) for cut in cuts[:-1]] + [sealer.last(cuts[-1])]
         return Spoken(
             self.device, header.utterance, pcm, data_key, sealer.begin(), sealed, sealer.end("silence", "")

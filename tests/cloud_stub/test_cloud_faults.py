@@ -106,8 +106,10 @@ def test_a_reader_key_is_destroyed_after_its_grace_without_a_link_too(config, no
     clock = [now]
     cloud = Cloud(config, NOBODY, Told(), clock=lambda: clock[0])
     old = cloud.keys.epoch(now).path
-    clock[0] = now + timedelta(days=9)
-    cloud.tick()
+    for day in range(1, 9):
+        assert old.exists()
+        clock[0] = now + timedelta(days=day)
+        cloud.tick()
     assert not old.exists()
     cloud.stop()
 

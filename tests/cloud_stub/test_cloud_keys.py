@@ -11,6 +11,7 @@ from cloud_stub.errors import KeyFileError
 from cloud_stub.keys import Keys
 from device.envelope import ReaderPublic
 from device.ledger import Verifier, open_note
+from tests.cloud_stub.clocks import Running
 
 SETTINGS = msgspec.structs.replace(load(None).keys, suite="x25519")
 
@@ -41,7 +42,7 @@ def test_everything_is_private_and_the_same_after_a_restart(tmp_path, now):
     assert (again.vkey, again.note(now + timedelta(hours=20))) == (first.vkey, note)
     assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == 0o700
     files = list((tmp_path / "keys").iterdir())
-    assert len(files) == 3
+    assert len(files) == 4
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
 
 
@@ -56,10 +57,12 @@ def test_a_new_reader_key_is_made_before_the_old_one_ends_and_the_old_one_still_
 
 
 def test_after_its_grace_a_reader_key_is_destroyed_on_disk_too(tmp_path, now):
-    keys = Keys(tmp_path / "keys", SETTINGS)
+    running = Running()
+    keys = Keys(tmp_path / "keys", SETTINGS, running)
     old = keys.epoch(now)
     secret = old.key.to_bytes().rpartition(b":")[2]
     late = now + timedelta(days=8)
+    running.days(8)
     assert keys.reader(old.key.public.id, late - timedelta(seconds=1)) is not None
     assert keys.reader(old.key.public.id, late) is None
     assert not [path for path in (tmp_path / "keys").iterdir() if secret in path.read_bytes()]
@@ -73,7 +76,7 @@ def test_a_clock_set_back_makes_a_key_that_is_valid_then(tmp_path, now):
     assert body(keys, before)["not_before"] == "2026-11-20T08:00:00Z"
 
 
-@pytest.mark.parametrize("name", ["root.key", "signer.key", "reader-*.key"])
+@pytest.mark.parametrize("name", ["root.key", "signer.key", "reader-*.key", "clock"])
 @pytest.mark.parametrize("fault", ["open to others", "damaged"])
 def test_a_key_file_that_is_open_or_damaged_is_one_line(tmp_path, now, name, fault):
     Keys(tmp_path, SETTINGS).epoch(now)

@@ -182,11 +182,18 @@ def test_a_device_cannot_have_more_arriving_than_its_share(other, voice, strange
     assert len(other.completed) == 1
 
 
+def test_thirty_seconds_and_the_most_padding_are_taken(other, voice):
+    spoken = voice.say(other.reader, 500)
+    other.take(spoken.messages)
+    assert other.completed == [spoken.whose]
+    assert not other.ingest.refused
+
+
 def test_no_utterance_stores_more_than_its_ceiling(other, voice):
-    spoken = voice.say(other.reader, 420)
+    spoken = voice.say(other.reader, 520)
     other.take(spoken.messages)
     assert other.ingest.refused["too_long"] == 20
-    assert len(other.vault.messages(spoken.whose)[1]) == 400
+    assert len(other.vault.messages(spoken.whose)[1]) == 500
     assert other.completed == []
 
 

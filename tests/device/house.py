@@ -4,6 +4,7 @@ this file. What the room sounded like is taped, so that what was kept can be com
 
 import base64
 import json
+import os
 import shutil
 import socket
 from collections.abc import Callable
@@ -94,6 +95,7 @@ class House:
         muted: bool = False,
         noise_floor: float = 0,
         echo_db: float | None = None,
+        random_bytes: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self.state = path / "state"
         (path / "keys.note").write_text(keys_note())
@@ -101,15 +103,18 @@ class House:
             f'device.state_dir = "state"\n'
             f'cloud.root = "{CLOUD_ROOT.vkey}"\n'
             f'cloud.keys = "{"keys.note" if keys else ""}"\n'
-            f'privacy = {{ reader_suite = "x25519", owner_reader = "{OWNER.public.encode()}" }}\n'
+            f'privacy.reader_suite = "x25519"\nprivacy.owner_reader = "{OWNER.public.encode()}"\n'
             f"uplink.port = {nobody_answers().getsockname()[1]}\n{settings}"
         )
         self.board = SimBoard(length_samples=s(length_s), noise_floor=noise_floor, echo_db=echo_db)
         if muted:
             self.board.mute_on()
         self.board.tape = self._tape = Tape()
+        self.now = NOW
         self.told: list[tuple[str, int, dict[str, Any]]] = []
-        self.speaker: Speaker = assemble(load(path / "my.toml"), self.board, self._take_note, lambda: NOW)
+        self.speaker: Speaker = assemble(
+            load(path / "my.toml"), self.board, self._take_note, lambda: self.now, random_bytes
+        )
         self._serial = 0
 
     def _take_note(self, kind: str, sample: int, /, **fields: object) -> None:
@@ -154,9 +159,9 @@ class House:
         )
         self.arrive(topics.command(device), downlink.sign("command", body, CLOUD_SIGNING))
 
-    def answer(self, pcm: bytes, *actions: dict[str, Any]) -> None:
-        """The answer to what was asked last arrived."""
-        device, asked = self.speaker.parts.device, self.speaker.parts.turn.asked or ""
+    def answer(self, pcm: bytes, *actions: dict[str, Any], to: str | None = None) -> None:
+        """The answer to what was asked last arrived, or that to another utterance."""
+        device, asked = self.speaker.parts.device, to or self.speaker.parts.turn.asked or ""
         spoken = json.dumps({"text": "", "intent": "test", "actions": actions}).encode()
         plain = len(spoken).to_bytes(4, "big") + spoken + pcm
         reply = ReaderKey.from_bytes((self.state / "reply.key").read_bytes()).public

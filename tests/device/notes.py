@@ -12,6 +12,7 @@ from device.envelope import ReaderKey, device_id, downlink, seal_once, topics
 from device.keys import Identity
 from device.ledger import Signer, sign
 from device.orders import Order, Orders
+from device.serials import Serials
 from device.trust import Trust
 
 ROOT = Signer("overheard-cloud", Ed25519PrivateKey.from_private_bytes(b"r" * 32))
@@ -58,9 +59,10 @@ RESPONSE = {"v": 1, "device": DEVICE, "utterance": UTTERANCE}
 SPOKEN = {"text": "Noon", "intent": "time", "actions": [{"do": "timer", "after_s": 5}]}
 
 
-def make_orders(memory: Path) -> Orders:
-    """A device that remembers the note at `memory`."""
-    return Orders(Identity(DEVICE, DEVICE_KEY, REPLY), Trust(ROOT.vkey, memory))
+def make_orders(memory: Path, serials: Path | None = None) -> Orders:
+    """A device that remembers the note at `memory`, and the serial of a command at `serials` or beside it."""
+    trust = Trust(ROOT.vkey, memory)
+    return Orders(Identity(DEVICE, DEVICE_KEY, REPLY), trust, Serials(serials or memory.with_name("serial")))
 
 
 def give(

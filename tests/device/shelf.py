@@ -10,6 +10,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from device.bounds import Bounds
 from device.delivery import Ack, Delivery
 from device.ledger import Checkpoint, Row, Signer, leaf_hash, open_note, parse_row, root_of
 from device.outbox import Departure, Outbox, Sealed
@@ -17,6 +18,7 @@ from device.outbox import Departure, Outbox, Sealed
 SIGNER = Signer("ovh-test", Ed25519PrivateKey.from_private_bytes(b"d" * 32))
 A, B, C = "0a" * 16, "0b" * 16, "0c" * 16
 WINDOW, ASK = 4, 100
+_NO_BOUNDS = Bounds()
 
 
 def sealed(
@@ -66,11 +68,11 @@ class Carrier:
 class Room:
     """An outbox, a wire, and the delivery between them."""
 
-    def __init__(self, path: Path, window: int = WINDOW) -> None:
+    def __init__(self, path: Path, window: int = WINDOW, bounds: Bounds = _NO_BOUNDS) -> None:
         self.outbox = Outbox(path, SIGNER)
         self.wire = Carrier(path)
         self.told: list[dict[str, Any]] = []
-        self.delivery = Delivery(self.outbox, self.wire, window, ASK, self._tell)
+        self.delivery = Delivery(self.outbox, self.wire, window, ASK, self._tell, bounds)
         self.causes = lambda: [parse_row(row).cause for row in self.outbox.rows()]
 
     def _tell(self, kind: str, /, **fields: object) -> None:

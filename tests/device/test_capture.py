@@ -175,7 +175,7 @@ def test_every_named_reader_opens_what_was_heard(bench: Bench, reader: ReaderKey
     feed(capture, 0, 3)
     capture.release(960)
     feed(capture, 960, 20)
-    capture.end("silence", "", 7_360)
+    capture.end("silence", str, 7_360)
     opened = bench.opened(capture, reader)
     assert opened.pcm == NOISE[2 * 640 : 2 * 7_360]
     assert opened.end.reason == "silence"
@@ -186,7 +186,7 @@ def test_rows_name_the_samples_that_each_segment_holds(bench: Bench) -> None:
     capture = bench.recorder.start(TAP, 640, KEYS)
     capture.release(640)
     feed(capture, 640, 9)
-    capture.end("cancelled", "", 3_520)
+    capture.end("cancelled", str, 3_520)
     spans = [(row.segment, row.first_sample, row.samples) for row in bench.rows() if row.kind == "segment"]
     assert spans == [(0, 640, 1_280), (1, 1_920, 1_280), (2, 3_200, 320)]
 
@@ -232,7 +232,7 @@ def test_every_message_of_an_utterance_has_one_length(
     capture = bench.recorder.start(TAP, 0, KEYS)
     capture.release(0)
     feed(capture, 0, count)
-    capture.end("released", bench.outbox.checkpoint(), count * FRAME_SAMPLES)
+    capture.end("released", bench.outbox.checkpoint, count * FRAME_SAMPLES)
     _, *segments, _ = bench.payloads(capture)
     assert {len(segment) for segment in segments} == {4 + 2 + segment_ms * 32 + 16}
     assert bench.opened(capture, CLOUD).pcm == NOISE[: 2 * count * FRAME_SAMPLES]

@@ -1,5 +1,6 @@
-"""Whatever links, brokers and clouds do: no message is lost before it is acknowledged, none departs without
-its row, and in the end, when everybody behaves, everything arrives.
+"""Whatever links, brokers and clouds do: no message is lost before it is acknowledged, but for the oldest
+utterance when there are too many; none departs without its row; and in the end, when everybody behaves,
+everything else arrives.
 """
 
 import shutil
@@ -10,6 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from device.bounds import Bounds
 from device.delivery import Ack
 from device.ledger import parse_row
 from device.outbox import Departure, Waiting
@@ -17,6 +19,7 @@ from tests.device.shelf import ASK, WINDOW, Room, end, sealed
 
 FAST = Path("/dev/shm")
 PLACE = FAST if FAST.is_dir() else None
+MOST = 3
 
 
 def arrive_at(place: dict[str, set[int | str]], departure: Departure) -> None:
@@ -31,17 +34,28 @@ class World(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.directory = Path(tempfile.mkdtemp(dir=PLACE))
-        self.room = Room(self.directory / "egress.db")
+        self.room = self.start()
         self.now = 0
         self.up = False
         self.spoken = 0
         self.live: str | None = None
         self.parts = 0
         self.made: dict[str, int] = {}  # utterance -> messages made and not acknowledged
+        self.dropped: list[str] = []
         self.ended: dict[str, int] = {}  # utterance -> segments
         self.flying: list[Departure] = []  # carried on this connection, not confirmed
         self.cloud: dict[str, set[int | str]] = {}
         self.confirmed: dict[str, set[int | str]] = {}
+
+    def start(self) -> Room:
+        return Room(self.directory / "egress.db", bounds=Bounds(max_utterances=MOST))
+
+    def make_room(self) -> None:
+        """What the device must do before it keeps one more."""
+        while len(self.made) >= MOST:
+            oldest = next(iter(self.made))
+            del self.made[oldest]
+            self.dropped.append(oldest)
 
     def collect(self) -> None:
         carried, self.room.wire.carried = self.room.wire.carried, []
@@ -55,6 +69,7 @@ class World(RuleBasedStateMachine):
         if self.live is None:
             self.spoken += 1
             self.live, self.parts = f"{self.spoken:032x}", 0
+            self.make_room()
             self.room.delivery.send([sealed(self.live, None)], self.now)
             self.made[self.live] = 1
         for _ in range(segments):
@@ -81,7 +96,7 @@ class World(RuleBasedStateMachine):
     @rule()
     def power_is_cut(self) -> None:
         self.room.outbox.close()
-        self.room = Room(self.directory / "egress.db")
+        self.room = self.start()
         self.up, self.flying, self.now, self.live = False, [], 0, None
 
     # The line
@@ -183,6 +198,8 @@ class World(RuleBasedStateMachine):
         assert self.room.delivery.idle
         rows = [parse_row(row) for row in self.room.outbox.rows()]
         assert [row.index for row in rows] == list(range(len(rows)))
+        full = [row.utterance for row in rows if (row.kind, row.cause) == ("dropped", "outbox_full")]
+        assert full == self.dropped
 
 
 TestWorld = World.TestCase

@@ -58,6 +58,9 @@ HEADER = Header(
         {"trigger": Trigger("wake_word", "w", 0.97)},
         {"trigger": Trigger("wake_word", "w", None, "ab" * 32)},
         {"trigger": Trigger("wake_word", None, 0.97, "ab" * 32)},
+        {"trigger": Trigger("cover", "w" * 65)},
+        {"trigger": Trigger("cover", "w", 1.5)},
+        {"trigger": Trigger("cover", "w", 0.5, "ab")},
         {"trigger": Trigger("button_tap", "w")},
         {"trigger": Trigger("button_hold", "w", 0.97, "ab" * 32)},
         {"first_sample": -1},
@@ -184,3 +187,9 @@ def test_a_public_key_that_is_none_is_refused(text: str) -> None:
 def test_no_bytes_pass_for_a_private_key(data: bytes) -> None:
     with pytest.raises(EnvelopeError):
         ReaderKey.from_bytes(data)
+
+
+@pytest.mark.parametrize("made_up", [(), ("w",), ("w", 0.5), ("w", 0.5, "ab" * 32), (None, 0.5, None)])
+def test_what_cover_makes_up_may_be_there_or_not(made_up: tuple[object, ...]) -> None:
+    header = msgspec.structs.replace(HEADER, trigger=Trigger("cover", *made_up))  # type: ignore[arg-type]
+    assert Header.from_bytes(header.to_bytes()) == header

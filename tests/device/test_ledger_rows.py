@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,6 +67,11 @@ ROWS = st.builds(Row, index=COUNTS, kind=st.sampled_from(sorted(STAYED)), **ABOU
 def test_a_row_is_canonical_json_of_the_fields_it_has() -> None:
     assert row_bytes(SEGMENT) == SEGMENT_BYTES
     assert row_bytes(Row(index=0, kind="boot")) == b'{"index":0,"kind":"boot"}'
+
+
+@given(ROWS)
+def test_a_row_is_what_a_library_for_rfc_8785_makes_of_it(row: Row) -> None:
+    assert row_bytes(row) == rfc8785.dumps(msgspec.to_builtins(row))
 
 
 def test_the_kinds_are_those_that_left_and_those_that_stayed() -> None:

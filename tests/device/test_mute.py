@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from device.errors import StorageError
+from device.errors import DiskError
 from device.mute import MuteMemory
 
 
@@ -66,11 +66,12 @@ def test_nobody_else_can_read_or_write_it(tmp_path: Path) -> None:
     assert (tmp_path / "mute").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_wish_that_cannot_be_remembered_is_said_and_not_claimed(tmp_path: Path) -> None:
+def test_a_wish_to_be_muted_that_cannot_be_remembered_holds_and_is_unknown_afterwards(tmp_path: Path) -> None:
     memory = MuteMemory(tmp_path, first_run=True)
     (tmp_path / "mute.new").mkdir()
     (tmp_path / "mute.new" / "in the way").touch()
-    with pytest.raises(StorageError, match=r"mute: [^;\n]+; [^\n]+[^.\n]$") as caught:
+    with pytest.raises(DiskError, match=r"mute: [^;\n]+; [^\n]+[^.\n]$") as caught:
         memory.set(True)
     assert caught.value.exit_code == 6
-    assert not memory.on
+    assert memory.on, "it holds until the power goes"
+    assert again(tmp_path), "and then unknown means muted"

@@ -8,8 +8,10 @@ import rfc8785
 
 from device.delivery import Ack
 from device.envelope import ReaderKey, downlink, topics
+from device.errors import StorageError
 from device.ledger import Signer
 from device.orders import LONGEST_ANSWER_S, Answer, Command, Do, Keys, Order, Orders, Refused
+from device.serials import Serials
 from device.trust import Trust
 from hardware.board import RATE_HZ
 from tests.device.notes import (
@@ -41,8 +43,8 @@ def memory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def orders(memory: Path) -> Orders:
-    return make_orders(memory)
+def orders(memory: Path, tmp_path: Path) -> Orders:
+    return make_orders(memory, tmp_path / "serial")
 
 
 def refused(order: Order) -> str:
@@ -101,6 +103,43 @@ def test_a_command_counts_once_and_never_after_a_later_one(orders: Orders) -> No
     assert refused(orders.take(TOPICS["command"], message, False)) == "replayed"
     assert refused(give(orders, "command", COMMAND | {"serial": 4})) == "replayed"
     assert give(orders, "command", COMMAND | {"serial": 6}) == Command("volume", 0.25)
+
+
+def test_a_command_counts_once_over_restarts_too(memory: Path, tmp_path: Path) -> None:
+    message = downlink.sign("command", COMMAND, SIGNING)
+    for serial in (5, 7):
+        orders = make_orders(memory, tmp_path / "serial")
+        assert give(orders, "command", COMMAND | {"serial": serial}) == Command("volume", 0.25)
+        assert (tmp_path / "serial").read_bytes() == b"%d\n" % serial
+    again = make_orders(memory, tmp_path / "serial")
+    assert refused(again.take(TOPICS["command"], message, False)) == "replayed"
+    assert refused(give(again, "command", COMMAND | {"serial": 7})) == "replayed"
+    (tmp_path / "serial").unlink()
+    forgetful = make_orders(memory, tmp_path / "serial")
+    assert forgetful.take(TOPICS["command"], message, False) == Command("volume", 0.25)
+
+
+def test_a_serial_that_the_disk_does_not_take_is_refused_and_can_come_again(
+    memory: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "serial.new").mkdir()  # where it would be written first
+    orders = make_orders(memory, tmp_path / "serial")
+    assert refused(give(orders, "command", COMMAND)) == "not_remembered"
+    (tmp_path / "serial.new").rmdir()
+    assert give(orders, "command", COMMAND) == Command("volume", 0.25)
+
+
+@pytest.mark.parametrize("held", [b"", b"-1\n", b"five\n", b"5", b"5\n5\n", b"\0" * 512, b"9" * 5000 + b"\n"])
+def test_a_memory_that_is_no_serial_is_one_line(tmp_path: Path, held: bytes) -> None:
+    (tmp_path / "serial").write_bytes(held)
+    with pytest.raises(StorageError, match=r"/serial: not a serial; move it away[^\n]*$"):
+        Serials(tmp_path / "serial")
+
+
+def test_the_highest_serial_is_remembered_and_nothing_follows_it(memory: Path, tmp_path: Path) -> None:
+    last = COMMAND | {"serial": 2**53 - 1}
+    assert give(make_orders(memory, tmp_path / "serial"), "command", last) == Command("volume", 0.25)
+    assert refused(give(make_orders(memory, tmp_path / "serial"), "command", last)) == "replayed"
 
 
 def test_a_command_that_is_refused_uses_up_no_serial(orders: Orders) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from device.delivery import Ack
 from device.envelope import downlink, topics
-from device.orders import Answer, Command, Keys, Order, Refused
+from device.orders import Answer, Command, Granted, Keys, Order, Refused
 from device.trust import Trust
 from device.voice import Voice
 from tests.device.notes import (
@@ -94,10 +94,11 @@ def literals(kind: Any) -> set[str]:
 
 
 def test_no_order_exists_that_could_start_a_capture_or_unmute() -> None:
-    assert set(get_args(Order)) == {Ack, Answer, Command, Keys, Refused}
+    assert set(get_args(Order)) == {Ack, Answer, Command, Granted, Keys, Refused}
     assert literals(Command) == {"mute", "stop", "volume", "checkpoint"}
     assert literals(Answer) == {"volume", "timer", "stop"}
-    assert literals(Order) == {"mute", "stop", "volume", "checkpoint", "timer"}
+    assert literals(Granted) == {"issued", "waiting", "refused"}
+    assert literals(Order) == {"mute", "stop", "volume", "checkpoint", "timer"} | literals(Granted)
     assert literals(Command | Literal["start"]) != literals(Command)  # the search finds what is there
 
 

@@ -3,9 +3,9 @@
 import os
 import random
 import resource
+import shutil
 import sqlite3
 import stat
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -16,9 +16,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from device.envelope import Consent, Header, NamedReader, ReaderKey, Sealer, Trigger, device_id, wrap
 from device.envelope.layout import to_base64
-from device.errors import StorageError
+from device.errors import DamagedError, StorageError
 from device.outbox import Outbox, Sealed
 from tests.device.shelf import SIGNER, A, B, head, head_of_rows, sealed, seen_by_another
+from tests.device.small_disk import a_small_disk
 
 
 @pytest.fixture
@@ -91,24 +92,73 @@ def a_row_that_is_none(path: Path) -> None:
     execute(path, "UPDATE ledger SET row = X'FF7B' WHERE idx = 1")
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        random_bytes, a_few_bytes, cut_in_half, a_page_overwritten, somebody_elses,
-        somebody_elses_in_wal_mode, a_row_missing, a_row_moved, two_rows_exchanged, a_row_that_is_none,
-    ],
+def a_table_gone(path: Path) -> None:
+    execute(path, "DROP TABLE message")
+
+
+def a_newer_one(path: Path) -> None:
+    execute(path, "PRAGMA user_version = 99")
+
+
+DAMAGES = (
+    random_bytes, a_few_bytes, cut_in_half, a_page_overwritten, a_row_missing, a_row_moved,
+    two_rows_exchanged, a_row_that_is_none, a_table_gone,
 )  # fmt: skip
-def test_a_damaged_file_is_refused_and_left_as_it_is(path: Path, damage: Callable[[Path], None]) -> None:
+
+
+@pytest.mark.parametrize(
+    ("damage", "kind"),
+    [
+        *((damage, DamagedError) for damage in DAMAGES),
+        *((foreign, StorageError) for foreign in (somebody_elses, somebody_elses_in_wal_mode, a_newer_one)),
+    ],
+)
+def test_a_damaged_file_is_refused_and_left_as_it_is(
+    path: Path, damage: Callable[[Path], None], kind: type[StorageError]
+) -> None:
     filled(path, messages=12)
     damage(path)
     before, mode = path.read_bytes(), path.stat().st_mode
-    with pytest.raises(StorageError, match="move it away") as caught:
+    with pytest.raises(StorageError, match="left as it is") as caught:
         Outbox(path, SIGNER)
+    assert type(caught.value) is kind
     assert (path.read_bytes(), path.stat().st_mode) == (before, mode)
     assert caught.value.exit_code == 6
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
     assert not str(caught.value).endswith(".")
+
+
+def interrupted(path: Path, to: Path, *, empty: bool) -> Path:
+    """A database whose power was cut in the middle of a transaction, the first of its life or a later one."""
+    if not empty:
+        execute(path, "CREATE TABLE theirs (a)")
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA cache_size = 1")
+        db.execute("BEGIN")
+        db.execute("CREATE TABLE big (a)")
+        db.executemany("INSERT INTO big VALUES (?)", [(bytes(3000),)] * 50)
+        for name in ("egress.db", "egress.db-journal"):
+            shutil.copy(path.with_name(name), to / name)
+    return to / path.name
+
+
+def test_an_outbox_whose_making_was_interrupted_is_made(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "cut").mkdir()
+    begun = interrupted(path, tmp_path / "cut", empty=True)
+    assert begun.stat().st_size > 0
+    with closing(Outbox(begun, SIGNER)) as outbox:
+        assert outbox.note("boot", first_sample=0) == 0
+
+
+def test_a_strangers_interrupted_transaction_is_left_as_it_is(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "cut").mkdir()
+    theirs = interrupted(path, tmp_path / "cut", empty=False)
+    before = [file.read_bytes() for file in sorted(theirs.parent.iterdir())]
+    with pytest.raises(StorageError, match="another program's database") as caught:
+        Outbox(theirs, SIGNER)
+    assert type(caught.value) is StorageError
+    assert [file.read_bytes() for file in sorted(theirs.parent.iterdir())] == before
 
 
 def test_an_undamaged_file_is_opened_again(path: Path) -> None:
@@ -138,17 +188,6 @@ def files_no_larger_than(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-@contextmanager
-def a_small_disk(place: Path, size: int) -> Iterator[None]:
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]
-    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("mounting a small disk needs root")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", str(place)], check=True)
 
 
 def put_until_refused(outbox: Outbox) -> int:

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.errors import ConfigError, StorageError
+from device.errors import ConfigError
 from device.ledger import Signer
 from device.trust import Trust, utc_text
 from tests.device.notes import NOON, READER, ROOT, SIGNING, TITLE, fields, note, public_of
@@ -147,12 +147,24 @@ def test_what_is_remembered_goes_before_the_first_note(memory: Path, tmp_path: P
     assert Trust(ROOT.vkey, memory, first).signer == OTHER_SIGNING.public_key()
 
 
-def test_a_note_that_cannot_be_remembered_is_a_storage_error_and_is_not_believed(tmp_path: Path) -> None:
-    trust = Trust(ROOT.vkey, tmp_path / "no such directory" / "keys.note")
-    with pytest.raises(StorageError) as caught:
-        trust.take(note())
-    assert caught.value.exit_code == 6
-    assert trust.signer is None
+def test_a_note_that_the_disk_has_no_room_for_is_believed_and_kept_when_it_comes_again(
+    tmp_path: Path,
+) -> None:
+    memory = tmp_path / "no such directory" / "keys.note"
+    trust = Trust(ROOT.vkey, memory)
+    assert trust.take(note())
+    assert trust.at(NOON) is not None
+    memory.parent.mkdir()
+    assert trust.take(note())
+    assert memory.read_bytes() == note()
+
+
+def test_a_damaged_memory_is_replaced_by_the_next_note(memory: Path) -> None:
+    memory.write_bytes(note()[:-9])
+    trust = Trust(ROOT.vkey, memory)
+    assert trust.at(NOON) is None
+    assert trust.take(note())
+    assert memory.read_bytes() == note()
 
 
 # -- provisioning ------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import islice
 
 import pytest
 
@@ -196,7 +197,21 @@ def test_nonsense_instead_of_a_welcome_is_survived(peer: Peer, uplink: Uplink, n
     peer.line.sendall(nonsense)
     peer.line.close()
     peer.welcome()
-    assert next(news_of(uplink)).kind is Kind.UP
+    news = news_of(uplink)
+    failed = next(news)
+    assert failed.kind is Kind.FAILED
+    assert failed.why
+    assert "\n" not in failed.why
+    assert next(news).kind is Kind.UP
+
+
+def test_the_same_reason_is_told_once(peer: Peer, uplink: Uplink) -> None:
+    for _ in range(3):
+        peer.accept()
+        peer.read()
+        peer.line.close()
+    peer.welcome()
+    assert [news.kind for news in islice(news_of(uplink), 2)] == [Kind.FAILED, Kind.UP]
 
 
 def test_a_suback_without_a_connack_is_no_link(peer: Peer, uplink: Uplink) -> None:
@@ -206,7 +221,7 @@ def test_a_suback_without_a_connack_is_no_link(peer: Peer, uplink: Uplink) -> No
     peer.line.close()
     peer.accept()
     assert not uplink.up
-    assert not uplink.inbox
+    assert Kind.UP not in {news.kind for news in uplink.inbox if isinstance(news, News)}
 
 
 def test_the_uplink_leaves_no_connection_open(peer: Peer, uplink: Uplink) -> None:
@@ -216,3 +231,51 @@ def test_the_uplink_leaves_no_connection_open(peer: Peer, uplink: Uplink) -> Non
     assert peer.read().kind  # DISCONNECT
     with pytest.raises(EOFError):
         peer.read()
+
+
+# -- what paho would need minutes for ------------------------------------------------------------------
+
+PROPERTY = bytes.fromhex("26000161000162")
+"""A user property: its name is a, its value b. paho's time grows with the square of their length."""
+
+
+def with_properties(count: int, qos: int = 0) -> bytes:
+    """A message with so many properties."""
+    length = len(PROPERTY) * count
+    digits = bytes([length & 127 | 128, length >> 7 & 127 | 128, length >> 14])
+    return packed(0x30 | qos << 1, b"\0\1x" + bytes(2 * qos) + digits + PROPERTY * count + b"heard")
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+def test_a_message_with_long_properties_ends_the_connection_and_one_with_some_is_heard(
+    peer: Peer, qos: int
+) -> None:
+    uplink = make_uplink(peer.port, "5")
+    uplink.start()
+    peer.accept()
+    peer.read()
+    peer.line.sendall(packed(0x20, b"\0\0\0"))
+    peer.confirm(peer.read(), 0x90, b"\0\1\1")
+    peer.line.sendall(with_properties(500, qos))
+    assert wait_for(uplink, Kind.ARRIVED).payload == b"heard"
+    peer.line.sendall(with_properties(100_000, qos))  # 700 kB, below the limit of a packet
+    assert {news.kind for news in until_down(uplink)} == {Kind.DOWN}
+    uplink.stop()
+
+
+@pytest.mark.parametrize("first", [0x20, 0x40, 0x90, 0xE0, 0xF0])
+def test_a_long_packet_that_is_no_message_ends_the_connection(peer: Peer, uplink: Uplink, first: int) -> None:
+    peer.welcome()
+    wait_for(uplink, Kind.UP)
+    peer.line.sendall(packed(first, bytes(5000)))
+    assert [news.kind for news in until_down(uplink)] == [Kind.DOWN]
+
+
+def until_down(uplink: Uplink) -> list[News]:
+    """Everything up to the end of the connection."""
+    seen = []
+    for news in news_of(uplink):
+        seen.append(news)
+        if news.kind is Kind.DOWN:
+            break
+    return seen

@@ -34,7 +34,7 @@ ROOM = np.random.default_rng(5).integers(-32_768, 32_767, 40_000).astype("<i2").
 SEGMENT = 1_280
 
 
-def utterance(first_sample: int = 0, segment_samples: int = SEGMENT) -> Utterance:
+def utterance(first_sample: int = 0, segment_samples: int = SEGMENT, multiple: int = 1) -> Utterance:
     signer = SIGNING.public_key().public_bytes_raw()
     header = Header(
         device=device_id(signer, READER.public),
@@ -52,7 +52,7 @@ def utterance(first_sample: int = 0, segment_samples: int = SEGMENT) -> Utteranc
     ).to_bytes()
     key = bytes(range(32))
     sealer = Sealer(header, key, wrap(key, [READER.public], header), SIGNING)
-    return Utterance(sealer, first_sample, segment_samples)
+    return Utterance(sealer, first_sample, segment_samples, multiple)
 
 
 def frame(index: int, samples: int = FRAME_SAMPLES) -> Frame:
@@ -64,11 +64,11 @@ def frames(first: int, count: int) -> list[Frame]:
     return [frame(first + n * FRAME_SAMPLES) for n in range(count)]
 
 
-def opened(taken: Utterance, heard: Iterable[Frame], reason: str = "silence") -> Opened:
+def opened(taken: Utterance, heard: Iterable[Frame], reason: str = "silence", least: int = 1) -> Opened:
     segments = [sealed for each in heard for sealed in taken.hear(each)]
-    last, end = taken.end(reason, "")
-    assert taken.segments == len(segments) + 1
-    return open_utterance(taken.begin(), [*segments, last], end, READER)
+    segments += taken.close(least)
+    assert taken.segments == len(segments)
+    return open_utterance(taken.begin(), segments, taken.end(reason, ""), READER)
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 8, 63])
@@ -150,21 +150,21 @@ def test_plaintext_is_never_more_than_one_segment() -> None:
         assert held == ROOM[2 * (taken.next_sample - taken.samples % SEGMENT) : 2 * taken.next_sample]
 
 
-@pytest.mark.parametrize("way", ["end", "wipe"])
+@pytest.mark.parametrize("way", ["close", "wipe"])
 def test_at_the_end_the_plaintext_is_overwritten_and_gone(way: str) -> None:
     taken = utterance()
     for each in frames(0, 3):
         taken.hear(each)
     (open_part,) = [item for item in vars(taken).values() if isinstance(item, bytearray)]
     assert len(open_part) == 1_920
-    taken.end("silence", "") if way == "end" else taken.wipe()
+    taken.close() if way == "close" else taken.wipe()
     assert open_part == b""
     assert held_of(taken) == b""
 
 
 def test_nothing_is_heard_after_the_end() -> None:
     taken = utterance()
-    taken.end("silence", "")
+    taken.close()
     with pytest.raises(SealOrderError):
         [taken.hear(each) for each in frames(0, 4)]
 
@@ -172,14 +172,21 @@ def test_nothing_is_heard_after_the_end() -> None:
 @pytest.mark.parametrize("reason", REASONS)
 def test_the_end_record_carries_reason_and_checkpoint(reason: str) -> None:
     taken = utterance()
-    last, end = taken.end(reason, "a head\n")
-    record = open_utterance(taken.begin(), [last], end, READER).end
+    (last,) = taken.close()
+    record = open_utterance(taken.begin(), [last], taken.end(reason, "a head\n"), READER).end
     assert record == (reason, 1, "a head\n")
 
 
 def test_a_reason_that_nobody_knows_is_refused() -> None:
+    taken = utterance()
+    taken.close()
     with pytest.raises(EnvelopeError, match="unknown reason"):
-        utterance().end("bored", "")
+        taken.end("bored", "")
+
+
+def test_there_is_no_end_before_the_last_segment() -> None:
+    with pytest.raises(SealOrderError):
+        utterance().end("silence", "")
 
 
 @settings(deadline=None, max_examples=50)

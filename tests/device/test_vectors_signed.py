@@ -25,6 +25,7 @@ from device.ledger import (
     verify_inclusion,
 )
 from device.orders import Answer, Command, Orders, Refused
+from device.serials import Serials
 from device.trust import Trust
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors"
@@ -48,21 +49,25 @@ def trust(tmp_path: Path) -> Trust:
 
 
 @pytest.fixture
-def orders(trust: Trust) -> Orders:
+def orders(trust: Trust, tmp_path: Path) -> Orders:
     kitchen = named_device(DOWNLINK["device"])
     signing = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(kitchen["sign_seed"]))
     reply = ReaderKey.from_bytes(kitchen["reply_private"].encode())
     assert trust.take(NOTE["note"].encode())
-    return Orders(Identity(kitchen["id"], signing, reply), trust)
+    return Orders(Identity(kitchen["id"], signing, reply), trust, Serials(tmp_path / "serial"))
 
 
 def named_device(name: str) -> Json:
     return next(device for device in load("keys")["devices"] if device["id"] == name)
 
 
+def topic_of(kind: str) -> str:
+    return f"overheard/v1/{DOWNLINK['device']}/down/{kind}"
+
+
 def test_a_device_obeys_every_message_of_the_cloud_in_turn(orders: Orders) -> None:
     heard = [
-        orders.take(f"x/{each['kind']}", bytes.fromhex(each["message"]), False)
+        orders.take(topic_of(each["kind"]), bytes.fromhex(each["message"]), False)
         for each in DOWNLINK["messages"]
     ]
     utterance = DOWNLINK["messages"][0]["body"]["utterance"]
@@ -79,7 +84,7 @@ def test_a_device_obeys_every_message_of_the_cloud_in_turn(orders: Orders) -> No
 
 @pytest.mark.parametrize("vector", DOWNLINK["refused"], ids=names(DOWNLINK["refused"]))
 def test_a_device_drops_every_forged_message(orders: Orders, vector: Json) -> None:
-    assert isinstance(orders.take(f"x/{vector['kind']}", bytes.fromhex(vector["message"]), False), Refused)
+    assert isinstance(orders.take(topic_of(vector["kind"]), bytes.fromhex(vector["message"]), False), Refused)
 
 
 def test_a_device_believes_the_keys_note(trust: Trust) -> None:

@@ -110,6 +110,36 @@ def test_a_message_without_a_row_is_found(run: Outcome) -> None:
     assert [b for b in broken(run) if "every message" in b]
 
 
+@pytest.mark.parametrize("kind", ["dropped", "trigger"])
+def test_a_header_that_names_another_row_than_that_of_its_trigger_is_found(run: Outcome, kind: str) -> None:
+    path = run.directory / "ledger.jsonl"
+    at = Evidence(run).opened[0].header.ledger_index
+    row = json.loads(path.read_text().splitlines()[at])
+    row |= {"kind": kind} if kind == "dropped" else {"utterance": "00" * 16}
+    edit_lines(path, {at: json.dumps(row, separators=(",", ":"), sort_keys=True)})
+    assert [b for b in broken(run) if "every message" in b]
+
+
+def test_an_utterance_that_was_sealed_anew_is_held_against_its_first_trigger_and_is_not_lost(
+    run: Outcome,
+) -> None:
+    """As if what was sent under this name had been captured under another."""
+    path = run.directory / "ledger.jsonl"
+    header = Evidence(run).opened[0].header
+    new, old, at = header.utterance, "00" * 16, header.ledger_index
+    for event in run.events:
+        if event["kind"] in ("trigger", "utterance") and event["id"] == new:
+            event["id"] = old
+    assert {b[:9] for b in broken(run)} >= {"promise 1", "no uttera"}
+    row = json.loads(path.read_text().splitlines()[at]) | {"kind": "resealed", "cause": old}
+    edit_lines(path, {at: json.dumps(row, separators=(",", ":"), sort_keys=True)})
+    assert [b for b in broken(run) if "every message" in b], "the old one was not dropped"
+    lines = path.read_text().splitlines()
+    dropped = {"cause": "resealed", "index": len(lines), "kind": "dropped", "utterance": old}
+    path.write_text("\n".join([*lines, json.dumps(dropped, separators=(",", ":")), ""]))
+    assert [b for b in broken(run) if "tree" not in b] == []
+
+
 @pytest.mark.parametrize("what", ["altered", "removed", "repeated"])
 def test_a_ledger_that_was_touched_is_found(run: Outcome, what: str) -> None:
     path = run.directory / "ledger.jsonl"

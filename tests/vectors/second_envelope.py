@@ -61,6 +61,10 @@ def is_null(value: object) -> bool:
     return value is None
 
 
+def or_null(rule: Rule) -> Rule:
+    return lambda value: value is None or rule(value)
+
+
 def is_boolean(value: object) -> bool:
     return isinstance(value, bool)
 
@@ -83,7 +87,7 @@ def is_time(value: object) -> bool:
 
 
 def is_trigger(value: object) -> bool:
-    return WAKE_WORD(value) or BUTTON(value)
+    return WAKE_WORD(value) or BUTTON(value) or COVER(value)
 
 
 def is_readers(value: object) -> bool:
@@ -97,7 +101,15 @@ COUNT, VERSION = whole(0, COUNT_LIMIT), whole(1, 1)
 READER = fields({"id": text_of("[0-9a-f]{16}"), "suite": text_of("x25519|mlkem768-x25519"), "name": is_short})
 WAKE_WORD = fields({"kind": text_of("wake_word"), "word": is_short, "score": number(0, 1), "model": HEX_256})
 BUTTON = fields(
-    {"kind": text_of("button_tap|button_hold|cover"), "word": is_null, "score": is_null, "model": is_null}
+    {"kind": text_of("button_tap|button_hold"), "word": is_null, "score": is_null, "model": is_null}
+)
+COVER = fields(
+    {
+        "kind": text_of("cover"),
+        "word": or_null(is_short),
+        "score": or_null(number(0, 1)),
+        "model": or_null(HEX_256),
+    }
 )
 HEADER = fields(
     {

@@ -199,7 +199,9 @@ def reconcile(file: Json, spoken: Json) -> None:
     require(json.loads(end[4:-64])["checkpoint"] in file["heads"], "another checkpoint")
     rows = [read_row(row.encode()) for row in file["rows"]]
     require([row["index"] for row in rows] == list(range(len(rows))), "index of a row")
-    require(rows[header["ledger_index"]]["kind"] == "trigger", "ledger_index")
+    began = rows[header["ledger_index"]]
+    require(began["kind"] in ("trigger", "resealed"), "ledger_index")
+    require(began["utterance"] == header["utterance"], "ledger_index of another")
     messages = [("begin", spoken["begin"]), *(("segment", each) for each in spoken["segments"])]
     sent = [row for row in rows if row["kind"] in ("begin", "segment", "end")]
     for row, (part, message) in zip(sent, [*messages, ("end", spoken["end"])], strict=True):

@@ -1,0 +1,62 @@
+"""overheard-cloud broker: the files of a real broker, and certificates for those who are no devices."""
+
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cloud_stub.broker_files import HOME_ASSISTANT, Address, BrokerFiles
+from cloud_stub.config import Config, load
+from cloud_stub.keys import Keys
+
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="Your settings, laid over the defaults.")]
+
+app = typer.Typer(
+    no_args_is_help=True, help="The files of a real broker: TLS 1.3, a certificate for everybody."
+)
+
+
+def open_files(settings: Config) -> BrokerFiles:
+    """The broker's files of these settings, at the time of this machine. Raises KeyFileError."""
+    return BrokerFiles(settings.storage.broker, settings.storage.keys, datetime.now(UTC))
+
+
+@app.command()
+def init(
+    host: Annotated[
+        list[str] | None,
+        typer.Option(help="A name or address that speakers call; several times, the best first."),
+    ] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="For devices and the cloud.")] = 8883,
+    claim_port: Annotated[int, typer.Option(min=1, max=65535, help="For new devices.")] = 8884,
+    bind: Annotated[str, typer.Option(help="Listen on this address alone.")] = "",
+    config: ConfigFile = None,
+) -> None:
+    """Write mosquitto's configuration, its rules and all certificates. Again: a new configuration, the same
+    keys.
+    """
+    settings = load(config)
+    files = open_files(settings)
+    hosts = list(dict.fromkeys([*(host or [socket.gethostname()]), "localhost", "127.0.0.1"]))
+    files.write(Address(hosts, port, claim_port, bind), Keys(settings.storage.keys, settings.keys).vkey)
+    typer.echo(f"broker:      {files.configuration}")
+    typer.echo(f"             start it with: mosquitto -c {files.configuration}")
+    typer.echo(f'             or let the cloud do so: [broker] tls = true, port = {port}, kind = "mosquitto"')
+    typer.echo(f"new speaker: copy {files.bundle} to it, and run there:")
+    typer.echo("             overheard-device provision --config speaker.toml")
+    typer.echo("             then here: overheard-cloud devices list, overheard-cloud devices approve DEVICE")
+
+
+@app.command()
+def guest(
+    out: Annotated[Path, typer.Option(help="The folder for its key and certificate.")],
+    config: ConfigFile = None,
+) -> None:
+    """Make the certificate with which Home Assistant may read what the devices say of themselves."""
+    files = open_files(load(config))
+    files.certify(HOME_ASSISTANT, out)
+    typer.echo(
+        f"{out}/{HOME_ASSISTANT}.key, {out}/{HOME_ASSISTANT}.crt; the broker's CA is {files.bundle}/ca.crt"
+    )

@@ -1,0 +1,58 @@
+"""overheard-cloud devices: who has asked, who may come in, who is out."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from cloud_stub import revocation
+from cloud_stub.broker_commands import ConfigFile, open_files
+from cloud_stub.config import load
+from cloud_stub.devices import Device, Devices
+
+app = typer.Typer(no_args_is_help=True, help="Who has asked for a certificate, who may come in, who is out.")
+
+DeviceId = Annotated[str, typer.Argument(metavar="DEVICE", help="A device id, as `list` prints it.")]
+
+
+@app.command(name="list")
+def list_devices(config: ConfigFile = None) -> None:
+    """Print every device that has asked."""
+    devices = Devices(load(config).storage.devices).all()
+    if not devices:
+        typer.echo("no device has asked yet")
+        return
+    table = Table(Column("device", no_wrap=True), "state", "board", "asked", "certificate until", box=None)
+    for each in devices:
+        table.add_row(
+            each.device, each.state, _board(each), f"{each.last_asked:%Y-%m-%d %H:%M}", _until(each)
+        )
+    Console().print(table)
+
+
+@app.command()
+def approve(device: DeviceId, config: ConfigFile = None) -> None:
+    """Let a device in: it gets its certificate when it asks next, within seconds if it waits."""
+    revocation.approve(Devices(load(config).storage.devices), device)
+    typer.echo(f"{device}: approved; it gets its certificate when it asks next")
+
+
+@app.command()
+def revoke(device: DeviceId, config: ConfigFile = None) -> None:
+    """Throw a device out: its certificates are refused from now on, and its connection is cut."""
+    settings = load(config)
+    address = settings.broker.host, settings.broker.port
+    revocation.throw_out(Devices(settings.storage.devices), device, open_files(settings), address)
+    typer.echo(f"{device}: revoked; the broker refuses it, and its connection is cut")
+
+
+def _board(device: Device) -> str:
+    if device.other_board is not None:
+        return "asked from another board: a copy?"
+    return "bound" if device.hardware else "unbound"
+
+
+def _until(device: Device) -> str:
+    living = [each.not_after for each in device.certificates if not each.revoked]
+    return f"{max(living):%Y-%m-%d}" if living else ""

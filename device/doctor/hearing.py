@@ -1,0 +1,159 @@
+"""The board's parts: microphone, level, button, switch, lights. Sound is measured frame by frame and dropped.
+
+A muted microphone stays closed, here too; and a firmware that runs keeps its board to itself.
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import closing
+from typing import NamedTuple
+
+import numpy as np
+
+from device.doctor.finding import Finding, fail, failed, ok, warn
+from device.doctor.subject import Subject
+from device.errors import DeviceError
+from device.hardware_bond import BOND, bind
+from device.mute import MuteMemory
+from hardware.board import FRAME_SAMPLES, RATE_HZ, Board
+from hardware.errors import HardwareError
+
+_FRAMES = RATE_HZ // FRAME_SAMPLES
+_SHOWN = ("muted", "responding", "booting")
+"""Cues of the light that are red, green and blue."""
+_SHOWN_FRAMES = 15
+_FULL_SCALE = 32_768
+_CLIPPED = 0.01
+"""So much of a second at full scale is no accident."""
+_QUIET_DB = -80.0
+"""Below the noise of any room and any microphone."""
+
+
+class Level(NamedTuple):
+    """How a second sounded: rms in dB of full scale, the part of it at full scale, frames, and jumps between
+    them.
+    """
+
+    rms_db: float
+    clipped: float
+    frames: int
+    jumps: int
+
+
+def board(subject: Subject) -> Iterator[Finding]:
+    """Yield a finding on each part of the board."""
+    if subject.firmware_runs:
+        yield ok("board", "the firmware runs and has it")
+        yield warn(
+            "microphone", "not tried: the firmware runs", "stop it and ask again, to try the board itself"
+        )
+        return
+    try:
+        opened = subject.open_board(subject.config)
+    except (HardwareError, ValueError) as error:
+        yield failed("board", error)
+        return
+    with closing(opened):
+        yield _whose(opened, subject)
+        yield _button(opened)
+        yield _switch(opened)
+        yield _lights(opened)
+        yield from _microphone(opened, subject)
+
+
+def _whose(board: Board, subject: Subject) -> Finding:
+    """Whether it is the board that the device's keys were made on."""
+    try:
+        identity = subject.identity()
+        if identity is not None and (subject.state / BOND).exists():  # else `bind` would write it
+            bind(subject.state, identity.device, board.serial)
+    except DeviceError as error:
+        return failed("board", error)
+    return ok("board", subject.config.board.name)
+
+
+def _button(board: Board) -> Finding:
+    if board.panel.level("button"):
+        return warn("button", "held down", "let go of it; if nobody holds it, look for a short to ground")
+    return ok("button", "not held down")
+
+
+def _switch(board: Board) -> Finding:
+    if board.panel.level("mute"):
+        return warn(
+            "mute switch", "muted, or its wire is cut", "slide it to live; if it is, look for the cut wire"
+        )
+    return ok("mute switch", "live")
+
+
+def _lights(board: Board) -> Finding:
+    """Show red, green and blue, a third of a second each."""
+    for cue in _SHOWN:
+        board.panel.show(cue, board.rest())
+        for _ in range(_SHOWN_FRAMES):
+            board.rest()
+    board.panel.show("idle", board.rest())
+    return ok("lights", "were red, green and blue, if they are wired right: only eyes can tell")
+
+
+def _microphone(board: Board, subject: Subject) -> Iterator[Finding]:
+    if board.panel.level("mute") or _remembers_mute(subject):
+        yield warn("microphone", "muted, so it was not opened", "unmute with the switch and ask again")
+        return
+    try:
+        level = _listen(board)
+    except HardwareError as error:
+        yield failed("microphone", error)
+        return
+    yield _arriving(level)
+    yield loudness(level)
+
+
+def _remembers_mute(subject: Subject) -> bool:
+    """Whether it is muted from afar, or does not know; a device that was never started is not."""
+    return (subject.state / "identity.key").exists() and MuteMemory(subject.state, first_run=False).on
+
+
+def _listen(board: Board) -> Level:
+    """Hear a second, and keep no more of it than four numbers."""
+    power, clipped, jumps, expected = 0.0, 0, 0, None
+    board.microphone.open()
+    try:
+        for _ in range(_FRAMES):
+            index, pcm = board.microphone.read()
+            jumps += expected is not None and index != expected
+            expected = index + FRAME_SAMPLES
+            samples = np.frombuffer(pcm, "<i2").astype(np.float64)
+            power += float(samples @ samples)
+            clipped += int((np.abs(samples) >= _FULL_SCALE - 1).sum())
+    finally:
+        board.microphone.close()
+    rms = math.sqrt(power / RATE_HZ) / _FULL_SCALE
+    return Level(20 * math.log10(rms) if rms else -math.inf, clipped / RATE_HZ, _FRAMES, jumps)
+
+
+def _arriving(level: Level) -> Finding:
+    what = f"{level.frames} frames of 20 ms arrived, one channel of 16 kHz"
+    if level.jumps:
+        return warn(
+            "microphone", f"{what}, with {level.jumps} gaps", "look for what else keeps the machine busy"
+        )
+    return ok("microphone", what)
+
+
+def loudness(level: Level) -> Finding:
+    """What a second's level says of the microphone."""
+    what = f"{level.rms_db:.0f} dBFS over 1 s"
+    if level.rms_db == -math.inf:
+        return fail(
+            "level",
+            "nothing but zeros",
+            "check the microphone's cable, channel and gain; no room is so silent",
+        )
+    if level.clipped >= _CLIPPED:
+        return fail(
+            "level", f"{what}, {level.clipped:.0%} at full scale", "turn the gain down, or find what hums"
+        )
+    if level.rms_db < _QUIET_DB:
+        return warn("level", f"{what}: next to nothing", "speak; if it stays so, turn the gain up")
+    return ok("level", what)

@@ -1,0 +1,294 @@
+"""A broker with faults: a real one, and a door in front of it where every packet is seen and can go wrong.
+
+It speaks what the real one speaks (mosquitto: MQTT 5 and 3.1.1; amqtt: 3.1.1), on loopback and never in TLS:
+faults within packets need to see the packets.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+import paho.mqtt.publish as paho
+
+from cloud_stub.broker import Broker, open_broker
+from cloud_stub.loopback import HOST
+from lab.kit import packets
+from lab.kit.connection import Connection
+from lab.kit.delays import EVER, Delays
+from lab.kit.door import Door
+from lab.kit.faults import Faults, Way
+from lab.kit.packets import Packet
+from lab.kit.record import Passed, Record
+
+
+class MockBroker:
+    """One broker for speakers and for your ingest alike, at `host` and `port`. `with` starts and stops it.
+
+    Faults hit the clients whose id fits `aim`, a pattern that takes in every speaker and nobody else; aim
+    elsewhere to try your ingest's own connection. They stay until `clear`, but for those that count. Any
+    thread may call any of it.
+    """
+
+    host = HOST
+
+    def __init__(
+        self,
+        directory: Path,
+        kind: Literal["auto", "mosquitto", "amqtt"] = "auto",
+        aim: str = "ovh-*",
+        behind: Broker | None = None,
+    ) -> None:
+        """`behind` is a broker of your own, not yet started; without it one is made in `directory`."""
+        self.aim = aim
+        self.told: Callable[[], None] = lambda: None
+        """Called after every packet and at the end of every connection, from the door's threads."""
+        self._sample: Callable[[], int] | None = None
+        self._real = behind or open_broker(kind, 0, directory)
+        self._faults = Faults()
+        self._delays = Delays(self._now)
+        self._record = Record(self._now)
+        self._door = Door(self._real.port, self._faults, self)
+        self._retained: dict[str, bytes] = {}
+
+    @property
+    def port(self) -> int:
+        """Where clients call."""
+        return self._door.port
+
+    @property
+    def kind(self) -> str:
+        """Which real broker is behind: mosquitto or amqtt."""
+        return self._real.kind
+
+    # -- what was seen -----------------------------------------------------------------------------
+
+    @property
+    def packets(self) -> list[Passed]:
+        """Every packet that came to the door, of every client and both ways, in order, before any fault."""
+        return self._record.packets
+
+    def published(self, topic_filter: str = "#", *, way: Way = "up") -> list[Passed]:
+        """The PUBLISHes among them on topics that fit; `up` from clients, `down` to them."""
+        return self._record.published(topic_filter, way)
+
+    def wait_for(
+        self, topic_filter: str, count: int = 1, *, way: Way = "up", within_s: float = 10.0
+    ) -> list[Passed]:
+        """Return those that fit once there are `count`. Raises NotSeen after `within_s` of real time."""
+        return self._record.wait_for(topic_filter, count, way, within_s)
+
+    def wait_until_taken(self, client: str, topic: str, *, since: int = 0, within_s: float = 10.0) -> None:
+        """Return once a client has confirmed a message (QoS 1) on that topic, later than `packets[since]`.
+
+        Raises NotSeen after `within_s` of real time.
+        """
+        self._record.wait_until_taken(client, topic, since, within_s)
+
+    def connected(self, client: str) -> bool:
+        """Whether a client of that id has a connection that stands."""
+        return bool(self._standing(client))
+
+    def welcomed(self, client: str, topic: str) -> bool:
+        """Whether that client has taken a message on that topic, on the connection that stands."""
+        return any(each.traffic.taken[topic] for each in self._standing(client))
+
+    def welcomes(self, client: str, topic: str) -> int:
+        """On how many connections, ever, that client has taken a message on that topic."""
+        return sum(each.traffic.taken[topic] > 0 for each in self._door.of(client))
+
+    def taken(self, client: str, topic: str) -> int:
+        """How many messages that client has taken on that topic, ever."""
+        return sum(each.traffic.taken[topic] for each in self._door.of(client))
+
+    def published_by(self, client: str) -> int:
+        """How many messages that client has published on the connection that stands."""
+        return sum(each.traffic.published for each in self._standing(client))
+
+    def quiet(self, client: str) -> bool:
+        """Whether nothing between broker and client, either way, is still unconfirmed."""
+        return all(each.traffic.quiet for each in self._standing(client))
+
+    def listens(self, topic: str) -> bool:
+        """Whether any client has subscribed to that topic."""
+        return any(packets.matches(each, topic) for each in self._door.filters())
+
+    def expects(self, topic: str) -> bool:
+        """Whether a client that had subscribed to that topic lost its connection and is not back yet."""
+        return any(packets.matches(each, topic) for each in self._door.filters(lost=True))
+
+    @property
+    def lets_in(self) -> bool:
+        """Whether a speaker that calls now will be welcomed."""
+        return self._door.is_open and self._faults.lets_in
+
+    @property
+    def withholds(self) -> bool:
+        """Whether a fault keeps packets or their confirmations back, so that waiting for them is in vain."""
+        return self._delays.holds or self._faults.withholds
+
+    # -- faults between packets, and within them ---------------------------------------------------
+
+    def cut(
+        self, *, after_publishes: int | None = None, within_publish: int | None = None, after_bytes: int = 1
+    ) -> None:
+        """Break the line without a goodbye, once; the client may come back at once.
+
+        Now; or after so many PUBLISHes from a client, counted from now, the last of which still reaches the
+        broker and is not confirmed; or within one, counted so too, after some of its bytes.
+        """
+        if within_publish is not None:
+            self._faults.cut_at(within_publish, after_bytes)
+        elif after_publishes is not None:
+            self._faults.cut_at(after_publishes, None)
+        else:
+            for connection in self._aimed():
+                connection.cut()
+
+    def duplicate(self, times: int = 1) -> None:
+        """Hand each PUBLISH of a client on so many times more, as a fresh packet: another id, no DUP flag.
+
+        QoS 0 and 1. The client never sees the confirmations of the copies.
+        """
+        self._faults.set(copies=times)
+
+    def reorder(self, pairs: float = EVER) -> None:
+        """Let each PUBLISH of a client change places with the one after it, for so many pairs.
+
+        One that nothing follows waits until something does, or `clear`, or is lost with its connection.
+        """
+        self._faults.swap(pairs)
+
+    def delay(self, ms: float) -> None:
+        """Hand every packet on `ms` later, both ways, in order.
+
+        In sample time where a speaker's world turns (and it goes on turning meanwhile), else in real time.
+        """
+        self._delays.set(ms)
+
+    def refuse(self, reason: str = "not authorized") -> None:
+        """Answer every CONNECT with a CONNACK that says why not, in its own MQTT version, and hang up.
+
+        Who is connected stays. Reasons: `lab.kit.packets.REFUSALS`.
+        """
+        self._faults.refuse(reason)
+
+    def silence(self) -> None:
+        """Accept TCP and pass nothing on, either way, for new connections and for those that stand.
+
+        A client takes its keep-alive to notice; with `cut` it finds out at once. Connections that were silent
+        end with the fault: what was swallowed cannot be made up for.
+        """
+        self._faults.set(silent=True)
+
+    def drop_acks(self) -> None:
+        """Swallow the broker's PUBACKs: messages arrive, and their sender does not learn of it."""
+        self._faults.set(drop_acks=True)
+
+    def corrupt(self, times: float = 1, *, way: Way = "up") -> None:
+        """Invert a byte in the payload of so many PUBLISHes: `up` to the broker, or `down` to the client."""
+        self._faults.damage(times, way)
+
+    def malformed(self) -> None:
+        """Send the clients something that is no MQTT packet, now."""
+        for connection in self._aimed():
+            connection.send_down(packets.MALFORMED)
+
+    def clear(self) -> None:
+        """End every fault but `down`; what was delayed or waited to change places goes on now."""
+        if self._faults.silent:
+            self.cut()
+        self._faults.clear()()
+        self._delays.clear()
+
+    def down(self, *, kill: bool = False) -> None:
+        """Stop the broker for everybody: nobody can connect. `kill`: as a power cut would, without a goodbye.
+
+        It forgets sessions, and what was retained but for `retain`.
+        """
+        self._door.shut()
+        if kill:
+            self._real.kill()
+        else:
+            self._real.stop()
+        self._door.empty()
+
+    def up(self) -> None:
+        """Start it again on the same port."""
+        self._real.start()
+        for topic, payload in self._retained.items():
+            self._publish(topic, payload)
+        self._door.open()
+
+    def restart(self, *, kill: bool = False) -> None:
+        """Down, and up again."""
+        self.down(kill=kill)
+        self.up()
+
+    @contextmanager
+    def out_of_reach(self) -> Iterator[None]:
+        """Meanwhile nobody new can connect and those aimed at are cut off; the broker itself lives on."""
+        was_open = self._door.is_open
+        self._door.shut()
+        try:
+            self.cut()
+            yield
+        finally:
+            if was_open:
+                self._door.open()
+
+    def retain(self, topic: str, payload: bytes) -> None:
+        """Publish a retained message as an operator would, now, and again whenever the broker was down."""
+        self._retained[topic] = payload
+        if self._door.is_open:
+            self._publish(topic, payload)
+
+    # -- the world it stands in, and what the door asks --------------------------------------------
+
+    def turn_with(self, sample: Callable[[], int] | None) -> None:
+        """Count in the samples of a world from now on, or with None in real time again."""
+        self._sample = sample
+
+    def tick(self) -> None:
+        """Hand on what is due; who turns a world calls this before each frame."""
+        self._delays.tick()
+
+    def passed(self, client: str, way: Way, packet: Packet) -> None:
+        """See `door.Watch`."""
+        self._record.note(client, way, packet)
+
+    def aims_at(self, client: str) -> bool:
+        """See `door.Watch`."""
+        return fnmatchcase(client, self.aim)
+
+    def changed(self) -> None:
+        """See `door.Watch`."""
+        self.told()
+
+    def hand_on(self, send: Callable[[bytes], None], data: bytes) -> None:
+        """See `door.Watch`."""
+        self._delays.take(send, data)
+
+    def __enter__(self) -> Self:
+        self.up()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._delays.stop()
+        self.down()
+
+    def _standing(self, client: str) -> list[Connection]:
+        return [each for each in self._door.connections if each.client == client]
+
+    def _now(self) -> int | None:
+        return self._sample() if self._sample is not None else None
+
+    def _aimed(self) -> list[Connection]:
+        return [each for each in self._door.connections if self.aims_at(each.client)]
+
+    def _publish(self, topic: str, payload: bytes) -> None:
+        paho.single(topic, payload, qos=1, retain=True, hostname=HOST, port=self._real.port)

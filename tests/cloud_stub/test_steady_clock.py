@@ -1,0 +1,160 @@
+"""A cloud's clock that leaps destroys no key that is still needed, either way and over restarts."""
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cloud_stub.config import load
+from cloud_stub.errors import KeyFileError
+from cloud_stub.keys import Keys
+from cloud_stub.steady import SteadyClock
+from tests.cloud_stub.clocks import Running
+
+SETTINGS = msgspec.structs.replace(load(None).keys, suite="x25519")
+DAY, YEARS = timedelta(days=1), timedelta(days=3650)
+GRACE = 7
+
+
+class Hall:
+    """A cloud's keys, its wall clock and its running time, which go together until the first leaps."""
+
+    def __init__(self, directory, now):
+        self.directory = directory
+        self.running = Running()
+        self.wall = now
+        self.start()
+        self.old = self.keys.epoch(now)
+
+    def start(self):
+        self.keys = Keys(self.directory, SETTINGS, self.running)
+
+    def go(self, days):
+        """Run on, with a tick an hour."""
+        for _ in range(round(days * 24)):
+            self.running.days(1 / 24)
+            self.wall += DAY / 24
+            self.keys.note(self.wall)
+
+    @property
+    def opens(self):
+        """Whether what was sealed on the first day can still be opened."""
+        held = self.keys.reader(self.old.key.public.id, self.wall) is not None
+        assert held == self.old.path.exists()
+        return held
+
+
+@pytest.fixture
+def hall(tmp_path, now):
+    return Hall(tmp_path / "keys", now)
+
+
+def test_while_no_clock_leaps_a_key_lives_its_day_and_its_grace(hall):
+    hall.go(1 + GRACE - 1 / 24)
+    assert hall.opens
+    hall.go(1 / 24)
+    assert not hall.opens
+
+
+def test_a_clock_that_leaps_years_ahead_and_comes_back_destroys_nothing(hall):
+    hall.wall += YEARS
+    hall.go(GRACE - 1)
+    assert hall.opens
+    hall.wall -= YEARS
+    hall.go(1)
+    assert hall.opens
+
+
+def test_a_clock_that_stays_ahead_is_believed_after_a_grace_of_running_time(hall):
+    hall.wall += YEARS
+    hall.keys.note(hall.wall)
+    hall.go(GRACE - 1 / 24)
+    assert hall.opens
+    hall.go(1 / 24)
+    assert not hall.opens
+
+
+def test_doubt_is_counted_over_restarts_and_a_restart_ends_it_no_sooner(hall):
+    hall.wall += YEARS
+    hall.keys.note(hall.wall)
+    for _ in range(GRACE):
+        assert hall.opens
+        hall.start()
+        hall.go(1)
+    hall.go(1 / 24)
+    assert not hall.opens
+
+
+def test_a_clock_that_is_ahead_at_the_start_destroys_nothing(hall):
+    hall.go(1)
+    hall.wall += YEARS
+    hall.start()
+    assert hall.opens
+
+
+def test_without_its_memory_it_goes_by_the_newest_key(hall):
+    (hall.directory / "clock").unlink()
+    hall.wall += YEARS
+    hall.start()
+    assert hall.opens
+
+
+def test_a_clock_set_back_for_years_destroys_nothing_and_nothing_when_it_is_right_again(hall):
+    hall.go(2)
+    hall.wall -= YEARS
+    hall.go(3 * GRACE)
+    early = hall.keys.epoch(hall.wall)
+    assert hall.opens
+    hall.wall += YEARS
+    hall.go(GRACE - 1)
+    assert hall.opens
+    assert early.path.exists()
+
+
+def test_years_that_were_believed_and_then_were_wrong_cost_no_key_of_the_present(hall):
+    hall.wall += YEARS
+    hall.go(2 * GRACE)
+    hall.wall -= YEARS
+    hall.old = hall.keys.epoch(hall.wall)
+    hall.go(1 + GRACE - 1 / 24)
+    assert hall.opens
+
+
+def test_after_two_days_switched_off_it_goes_on_as_before_but_later(hall):
+    hall.wall += 20 * DAY
+    hall.start()
+    hall.go(GRACE - 1)
+    assert hall.opens
+    hall.go(1 + 1 / 24)
+    assert not hall.opens
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.tuples(st.floats(1.5, 5000), st.booleans(), st.integers(1, 30)), max_size=12))
+def test_no_leap_of_days_destroys_a_key_before_a_grace_of_running_time(tmp_path_factory, now, leaps):
+    hall = Hall(tmp_path_factory.mktemp("hall"), now)
+    ran = 0
+    for days, ahead, hours in leaps:
+        if ran + hours >= 24 * GRACE:
+            break
+        hall.wall = now + ran * DAY / 24 + (days * DAY if ahead else -days * DAY)
+        hall.go(hours / 24)
+        ran += hours
+        assert hall.opens
+
+
+def test_what_it_remembers_is_whole_or_refused(tmp_path):
+    path = tmp_path / "clock"
+    for text in (b"{}", b"", b'{"v":1,"believed":"2026-11-23T08:00:00","doubted_s":null}'):
+        path.write_bytes(text)
+        path.chmod(0o600)
+        with pytest.raises(KeyFileError, match=r"clock: not a time; [^\n]*$"):
+            SteadyClock(path, DAY, DAY, None, Running())
+
+
+def test_a_time_that_cannot_be_remembered_is_an_error_of_one_line(tmp_path, now):
+    clock = SteadyClock(tmp_path / "gone" / "clock", DAY, DAY, None, Running())
+    with pytest.raises(KeyFileError, match=r"clock: [^;]*; the cloud must own this directory$"):
+        clock.at(now)
