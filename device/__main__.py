@@ -140,8 +140,8 @@ def _pace(text: str) -> Speed:
 
 
 def main() -> None:
-    """Run the command line and exit: 0 done, 2 usage, 3 config or model, 4 microphone, 5 key, 6 storage,
-    7 not provisioned.
+    """Run the command line and exit: 0 done, 1 the doctor found a fault, 2 usage, 3 config or model,
+    4 microphone, 5 key, 6 storage, 7 not provisioned.
     """
     try:
         app(standalone_mode=True)

@@ -1,4 +1,4 @@
-"""The serial number that a board was born with: a Pi has one in its device tree. A PC has none that counts."""
+"""The serial number that a board was born with: a Pi's is in its device tree. A PC has none that counts."""
 
 from pathlib import Path
 

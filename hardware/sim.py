@@ -37,13 +37,12 @@ class SimBoard:
         seed: int = 0,
         length_samples: int | None = None,
         animated: bool = False,
-        serial: str | None = None,
     ) -> None:
         if not 0 <= noise_floor <= 32767:
             raise BoardError(f"noise_floor {noise_floor}: out of range; give 0 to 32767 16-bit steps rms")
         self._world = World(Pace(pace), length_samples)
         self._factory = MockFactory(revision="902120", pin_class=MockPWMPin)  # this board's own, a Zero 2 W
-        self.serial = serial
+        self.serial: str | None = None
         self.room = Room()
         self.microphone = SimMicrophone(self._world)
         self.loudspeaker = SimLoudspeaker(echo_db)

@@ -7,7 +7,6 @@ world for ever.
 """
 
 from collections.abc import Callable
-from time import monotonic
 
 from device.session import Phase
 from device.speaker import Speaker
@@ -27,13 +26,14 @@ class Gate:
     def __call__(self, _sample: int) -> None:
         """Return when the loop may hear its next frame."""
         line = self._speaker.parts.line
-        until_s = monotonic() + self._patience_s
         while not line.inbox:
-            line.arrived.clear()  # first: what changes from here on is not missed
             state = self._waits_for()
-            if state is None or state == self._given_up or line.inbox:
+            if state is None or state == self._given_up:
                 return
-            if not line.arrived.wait(until_s - monotonic()):
+            line.arrived.clear()
+            if line.inbox:
+                return
+            if not line.arrived.wait(self._patience_s):
                 self._given_up = state
         self._given_up = None
 

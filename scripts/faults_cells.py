@@ -56,25 +56,34 @@ def run(fault: str, phase: str, directory: Path) -> Cell:
 def play(fault: Fault, phase: str, directory: Path) -> Cell:
     """Bring a speaker into the phase, let the fault happen, recover, and check."""
     with Stage(directory) as stage:
-        PHASES[phase](stage)
-        refused = len(stage.speaker.said("refused"))
-        fault.begin(stage)
-        stage.home.quiet(_GOES_ON_S)
-        if phase in ("connecting", "idle"):
-            stage.ask()  # while it lasts
-            stage.home.quiet(_GOES_ON_S)
-        problems = _mute_holds(stage, phase)
-        subjects = [*stage.before, *stage.triggers()]
-        fault.end(stage)
-        if phase == OFFLINE:
-            stage.broker.up()
-        problems += _recover(stage, phase)
-        why = dict.fromkeys(str(said["why"]) for said in stage.speaker.said("refused")[refused:])
+        try:
+            said, why, problems = _perform(stage, fault, phase)
+        except NotSeen as error:
+            return Cell("stuck", [str(error)])
     verdict = check(stage.state, stage.vault, stage.seen())
     problems += [each for each in verdict.problems if each.partition(":")[0] not in stage.before]
-    fates = dict.fromkeys(_fates(stage, subjects, verdict.by_name))
+    fates = dict.fromkeys(_fates(stage, said, verdict.by_name))
     told = [*fates, *([f"refused aloud ({', '.join(why)})"] if why else [])]
     return Cell("; ".join(told) or ("stays muted" if phase == "muted" else "nothing to lose"), problems)
+
+
+def _perform(stage: Stage, fault: Fault, phase: str) -> tuple[list[str], list[str], list[str]]:
+    """Return what was said before and during the fault, why something was refused, and what is not true."""
+    PHASES[phase](stage)
+    refused = len(stage.speaker.said("refused"))
+    fault.begin(stage)
+    stage.home.quiet(_GOES_ON_S)
+    if phase in ("connecting", "idle"):
+        stage.ask()  # while it lasts
+        stage.home.quiet(_GOES_ON_S)
+    problems = _mute_holds(stage, phase)
+    said = [*stage.before, *stage.triggers()]
+    fault.end(stage)
+    if phase == OFFLINE:
+        stage.broker.up()
+    problems += _recover(stage, phase)
+    why = dict.fromkeys(str(each["why"]) for each in stage.speaker.said("refused")[refused:])
+    return said, list(why), problems
 
 
 def _mute_holds(stage: Stage, phase: str) -> list[str]:
@@ -89,20 +98,17 @@ def _fates(stage: Stage, subjects: Iterable[str], by_name: Mapping[str, str]) ->
 
 
 def _recover(stage: Stage, phase: str) -> list[str]:
-    """Let it come back, and ask an honest question; return what does not work any more."""
-    try:
-        stage.home.until("online", _RECOVERS_S)
-        if phase == "muted":
-            stage.speaker.unmute()
-        stage.home.until("idle", _RECOVERS_S)
-        stage.home.until("acknowledged", _RECOVERS_S)
-        stage.ask()
-        stage.home.until("idle", _RECOVERS_S)
-        stage.home.until("acknowledged", _RECOVERS_S)
-    except NotSeen as error:
-        return [str(error)]
+    """Let it come back, and ask an honest question; return what does not work any more. Raises NotSeen."""
+    home = stage.home
+    home.until("online", _RECOVERS_S)
+    if phase == "muted":
+        stage.speaker.unmute()
+    home.until("idle", _RECOVERS_S)
+    home.until("acknowledged", _RECOVERS_S)
+    stage.ask()
+    home.until("idle", _RECOVERS_S)
+    home.until("acknowledged", _RECOVERS_S)
     last = stage.triggers()[-1]
     states = {heard.id: heard.state for heard in stage.cloud.utterances()}
-    return (
-        [] if states.get(last) == "complete" else [f"the question after it is {states.get(last, 'nowhere')}"]
-    )
+    whole = states.get(last) == "complete"
+    return [] if whole else [f"the question after it is {states.get(last, 'nowhere')}"]

@@ -62,8 +62,8 @@ def _speak_again(stage: Stage) -> None:
 
 
 def _confirm(stage: Stage) -> None:
-    stage.broker.clear()
     stage.home.quiet(21.0)  # until the speaker has had enough of it, and connects anew
+    stage.broker.clear()
 
 
 def _clear(stage: Stage) -> None:

@@ -3,7 +3,7 @@
 import queue
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +22,16 @@ from cloud_stub.loopback import free_port
 
 needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 PATIENCE_S = 15.0
+
+
+def until(true: Callable[[], object], why: str) -> None:
+    """Wait until something is so that another thread or process brings about."""
+    never = threading.Event()
+    for _ in range(round(PATIENCE_S / 0.02)):
+        if true():
+            return
+        never.wait(0.02)
+    raise AssertionError(why)
 
 
 class SecureHome:

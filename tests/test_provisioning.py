@@ -21,7 +21,7 @@ from device.ledger import parse_row
 from device.outbox_file import look
 from device.provision import provision
 from hardware.sim import SimBoard
-from tests.secure_home import PATIENCE_S, SecureHome, needs_mosquitto
+from tests.secure_home import PATIENCE_S, SecureHome, needs_mosquitto, until
 
 pytestmark = needs_mosquitto
 
@@ -75,13 +75,19 @@ def pair(config: Config) -> bytes:
     return (Path(config.device.state_dir) / "tls.pem").read_bytes()
 
 
+def board_of(serial: str | None) -> SimBoard:
+    board = SimBoard(pace="realtime")
+    board.serial = serial
+    return board
+
+
 @contextmanager
 def running(config: Config, serial: str | None = "0123", now=lambda: datetime.now(UTC)):
     """A speaker that listens to silence; events it told of arrive in the list."""
     told: list[tuple[str, dict[str, object]]] = []
     speaker = assemble(
         config,
-        SimBoard(serial=serial, pace="realtime"),
+        board_of(serial),
         lambda kind, _at, /, **f: told.append((kind, f)),
         now,
     )
@@ -92,16 +98,6 @@ def running(config: Config, serial: str | None = "0123", now=lambda: datetime.no
     finally:
         speaker.stopping = True
         thread.join(PATIENCE_S)
-
-
-def until(true, why: str) -> None:
-    """Wait until something is so that another thread brings about."""
-    ended = threading.Event()
-    for _ in range(round(PATIENCE_S / 0.02)):
-        if true():
-            return
-        ended.wait(0.02)
-    raise AssertionError(why)
 
 
 def test_a_new_speaker_waits_until_it_is_approved_and_then_speaks(home, tmp_path):
@@ -227,7 +223,7 @@ def test_a_copied_card_publishes_nothing(open_home, tmp_path):
         ask(config, "0123")
         before = rows(config)
         with pytest.raises(KeyFileError, match="another board"):
-            assemble(config, SimBoard(serial="9999"))
+            assemble(config, board_of("9999"))
         with pytest.raises(KeyFileError, match="another board"):
             ask(config, "9999")
         assert rows(config) == before

@@ -25,7 +25,7 @@ Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$", max_length=64)]
 
 
 _WITHOUT_FLOATS = msgspec.json.Encoder(order="sorted")
-"""Numbers with a fraction are all that it writes differently from RFC 8785; it takes a thirtieth of the time."""
+"""It writes only numbers with a fraction differently from RFC 8785, and takes a thirtieth of the time."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

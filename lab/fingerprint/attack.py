@@ -35,7 +35,7 @@ ATTACKS = (
     Attack("sizes, naive Bayes", sizes, trees=False),
     Attack("totals, naive Bayes", totals, trees=False),
     Attack("both, extra trees", exactly, trees=True),
-    Attack("both roughly, extra trees", roughly, trees=True),
+    Attack("roughly, extra trees", roughly, trees=True),
 )
 AGAINST_COVER = ATTACKS[2]
 

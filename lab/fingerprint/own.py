@@ -5,7 +5,7 @@ Times are the room's, in samples: the same however fast the machine is. What is 
 passed, and how large they were; a trace never holds a payload.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +20,9 @@ from lab.simulate import BrokerKind, Outcome, simulate
 FIRST_TAP_S = 2.0
 WINDOW_S = 24.0
 """A trace is over after this, or when the next utterance begins: the published ones last up to 30 s."""
+
+CONFIRMATION = 4
+"""The size of an MQTT PUBACK that only says yes."""
 
 NO_SETTINGS: Settings = {}
 
@@ -67,7 +70,22 @@ def record(
     scenario = Scenario("fingerprint", tuple(steps), length_s=length_s, speaker=speaker, cloud=cloud)
     with Wire() as wire:
         outcome = simulate(scenario, directory, broker_kind=broker, detour=wire.between)
-    return _cut(outcome, wire.records, said)
+    return _cut(outcome, in_time(wire.records), said)
+
+
+def in_time(records: Iterable[Record]) -> list[Record]:
+    """Date what the speaker confirms by what it confirms, as it would be in real time.
+
+    It confirms in a thread of its own, for which a world at full speed does not wait: what takes a
+    millisecond would be dated seconds late.
+    """
+    dated, came = [], 0
+    for each in records:
+        if not each.up and each.size != CONFIRMATION:
+            came = each.sample
+        late = each.up and each.size == CONFIRMATION
+        dated.append(each._replace(sample=came) if late else each)
+    return sorted(dated, key=lambda each: each.sample)
 
 
 def _cut(outcome: Outcome, records: Sequence[Record], said: Sequence[Said]) -> list[Own]:

@@ -23,9 +23,9 @@ def show(measured: Sequence[Measured], console: Console) -> None:
         table.add_section()
     console.print(table)
     for one in measured:
-        console.print(f"{one.name}: {about(one)}", markup=False, highlight=False)
+        console.print(f"{one.name}: {about(one)}", markup=False, highlight=False, soft_wrap=True)
         if one.cover is not None:
-            console.print(f"{one.name}: {cover(one)}", markup=False, highlight=False)
+            console.print(f"{one.name}: {cover(one)}", markup=False, highlight=False, soft_wrap=True)
 
 
 def about(one: Measured) -> str:

@@ -21,10 +21,11 @@ from lab.kit.delays import EVER, Delays
 from lab.kit.door import Door
 from lab.kit.faults import Faults, Way
 from lab.kit.packets import Packet
-from lab.kit.record import Passed, Record
+from lab.kit.record import Record
+from lab.kit.seen import Seen
 
 
-class MockBroker:
+class MockBroker(Seen):
     """One broker for speakers and for your ingest alike, at `host` and `port`. `with` starts and stops it.
 
     Faults hit the clients whose id fits `aim`, a pattern that takes in every speaker and nobody else; aim
@@ -49,8 +50,7 @@ class MockBroker:
         self._real = behind or open_broker(kind, 0, directory)
         self._faults = Faults()
         self._delays = Delays(self._now)
-        self._record = Record(self._now)
-        self._door = Door(self._real.port, self._faults, self)
+        super().__init__(Record(self._now), Door(self._real.port, self._faults, self))
         self._retained: dict[str, bytes] = {}
 
     @property
@@ -62,62 +62,6 @@ class MockBroker:
     def kind(self) -> str:
         """Which real broker is behind: mosquitto or amqtt."""
         return self._real.kind
-
-    # -- what was seen -----------------------------------------------------------------------------
-
-    @property
-    def packets(self) -> list[Passed]:
-        """Every packet that came to the door, of every client and both ways, in order, before any fault."""
-        return self._record.packets
-
-    def published(self, topic_filter: str = "#", *, way: Way = "up") -> list[Passed]:
-        """The PUBLISHes among them on topics that fit; `up` from clients, `down` to them."""
-        return self._record.published(topic_filter, way)
-
-    def wait_for(
-        self, topic_filter: str, count: int = 1, *, way: Way = "up", within_s: float = 10.0
-    ) -> list[Passed]:
-        """Return those that fit once there are `count`. Raises NotSeen after `within_s` of real time."""
-        return self._record.wait_for(topic_filter, count, way, within_s)
-
-    def wait_until_taken(self, client: str, topic: str, *, since: int = 0, within_s: float = 10.0) -> None:
-        """Return once a client has confirmed a message (QoS 1) on that topic, later than `packets[since]`.
-
-        Raises NotSeen after `within_s` of real time.
-        """
-        self._record.wait_until_taken(client, topic, since, within_s)
-
-    def connected(self, client: str) -> bool:
-        """Whether a client of that id has a connection that stands."""
-        return bool(self._standing(client))
-
-    def welcomed(self, client: str, topic: str) -> bool:
-        """Whether that client has taken a message on that topic, on the connection that stands."""
-        return any(each.traffic.taken[topic] for each in self._standing(client))
-
-    def welcomes(self, client: str, topic: str) -> int:
-        """On how many connections, ever, that client has taken a message on that topic."""
-        return sum(each.traffic.taken[topic] > 0 for each in self._door.of(client))
-
-    def taken(self, client: str, topic: str) -> int:
-        """How many messages that client has taken on that topic, ever."""
-        return sum(each.traffic.taken[topic] for each in self._door.of(client))
-
-    def published_by(self, client: str) -> int:
-        """How many messages that client has published on the connection that stands."""
-        return sum(each.traffic.published for each in self._standing(client))
-
-    def quiet(self, client: str) -> bool:
-        """Whether nothing between broker and client, either way, is still unconfirmed."""
-        return all(each.traffic.quiet for each in self._standing(client))
-
-    def listens(self, topic: str) -> bool:
-        """Whether any client has subscribed to that topic."""
-        return any(packets.matches(each, topic) for each in self._door.filters())
-
-    def expects(self, topic: str) -> bool:
-        """Whether a client that had subscribed to that topic lost its connection and is not back yet."""
-        return any(packets.matches(each, topic) for each in self._door.filters(lost=True))
 
     @property
     def lets_in(self) -> bool:
@@ -280,9 +224,6 @@ class MockBroker:
     ) -> None:
         self._delays.stop()
         self.down()
-
-    def _standing(self, client: str) -> list[Connection]:
-        return [each for each in self._door.connections if each.client == client]
 
     def _now(self) -> int | None:
         return self._sample() if self._sample is not None else None

@@ -49,6 +49,9 @@ class Connection:
         self.traffic = Traffic()
         self.dead = threading.Event()
         self._level = 4
+        self._last: int | None = (
+            None  # the PUBLISH after which the line broke, until the broker has confirmed it
+        )
         self._ids = Ids()
         self._faults = faults
         self._watch = watch
@@ -69,9 +72,14 @@ class Connection:
     def cut(self) -> None:
         """Break the line: the client sees the end of it at once, the broker gets all that was sent on."""
         self.dead.set()
+        self._last = None
         with suppress(OSError):
             self._near.shutdown(socket.SHUT_RDWR)
-        with suppress(OSError):  # half of it: closing with an answer unread would take back what was sent
+        self._end_far()
+
+    def _end_far(self) -> None:
+        """Half of it: closing with an answer unread would take back what was sent."""
+        with suppress(OSError):
             self._far.shutdown(socket.SHUT_WR)
 
     def send_up(self, data: bytes) -> None:
@@ -108,8 +116,8 @@ class Connection:
         if way == "up":
             self.dead.set()
             self._watch.changed()
-            with suppress(OSError):
-                self._far.shutdown(socket.SHUT_WR)
+            if self._last is None:
+                self._end_far()
 
     def _take(self, way: Way, raw: bytes) -> None:
         try:
@@ -120,6 +128,8 @@ class Connection:
             self.client, self._level = packet.client, packet.level
         self._watch.passed(self.client, way, packet)
         self.traffic.note(way, packet)
+        if self._last is not None and (way, packet.kind, packet.packet_id) == ("down", "PUBACK", self._last):
+            self.cut()
         send = self.send_up if way == "up" else self.send_down
         if not self._watch.aims_at(self.client):
             send(raw)
@@ -135,9 +145,15 @@ class Connection:
             self.send_down(treated.back)
         if treated.cut:
             self.dead.set()  # first, so that no answer to what goes on now comes back
+            whole = treated.on and len(treated.on[-1]) >= len(packet.raw)
+            self._last = (
+                packet.packet_id if whole else None
+            )  # a broker may drop what it reads just before an end
+            with suppress(OSError):
+                self._near.shutdown(socket.SHUT_RDWR)
         for data in treated.on:
             self._watch.hand_on(send, data)
-        if treated.cut:
+        if treated.cut and self._last is None:
             self.cut()
 
     def _take_as_it_is(self, way: Way, framer: Framer) -> None:

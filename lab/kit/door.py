@@ -1,4 +1,4 @@
-"""The door in front of a real broker: every connection passes here. Open, shut, or emptied; it reads no packet."""
+"""The door in front of a real broker: open, shut or emptied. It reads no packet."""
 
 import socket
 import threading
@@ -44,17 +44,14 @@ class Door:
         """What clients have subscribed to and hear now; or, `lost`, do not, for their connection broke."""
         with self._lock:
             last = {each.client: each for each in self._ever if each.traffic.filters}.values()
-        chosen = [
-            each for each in last if each.dead.is_set() == lost and not (lost and each.traffic.said_goodbye)
-        ]
+        ended = [each for each in last if each.dead.is_set()]
+        broken = [each for each in ended if not each.traffic.said_goodbye]
+        chosen = broken if lost else [each for each in last if each not in ended]
         return {topic_filter for each in chosen for topic_filter in list(each.traffic.filters)}
 
     def _session(self, client: str) -> set[str]:
         """What a client had subscribed to when it was here last."""
-        with self._lock:
-            return {
-                found for each in self._ever if each.client == client for found in list(each.traffic.filters)
-            }
+        return {found for each in self.of(client) for found in list(each.traffic.filters)}
 
     def open(self) -> None:
         """Listen."""

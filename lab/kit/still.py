@@ -1,7 +1,7 @@
 """When the world of a test may go on: once the line is quiet, so that each run at full speed is the same.
 
-It looks at both ends of the line, the packets at the broker's door and what the firmware tells its witness. It
-never waits for what a fault keeps back, nor for a cloud that nobody plays.
+It looks at both ends of the line: the packets at the broker's door, and what the firmware tells its witness.
+It never waits for what a fault keeps back, nor for a cloud that nobody plays.
 """
 
 from time import monotonic
@@ -59,15 +59,17 @@ class Still:
 
     def _what(self) -> str | None:
         """What is to come before time goes on; None when nothing is."""
-        up, broker = self._speaker.parts.line.up, self._broker
+        line, broker = self._speaker.parts.line, self._broker
         if broker.lets_in and not broker.welcomed(self._me, topics.KEYS):
             return "it is connected"
         if not broker.connected(self._me):
-            return "it knows that it is cut off" if up and not self._speaker.parts.line.inbox else None
-        if broker.welcomes(self._me, topics.KEYS) - self._welcomes_before > self._ups or not up:
-            return None  # it is to hear of its new connection now
-        if broker.withholds:
-            return None
+            return "it knows that it is cut off" if line.up and not line.inbox else None
+        welcomes = broker.welcomes(self._me, topics.KEYS) - self._welcomes_before
+        hears_of_it_next = not line.up or welcomes > self._ups
+        return None if hears_of_it_next or broker.withholds else self._of_the_line()
+
+    def _of_the_line(self) -> str | None:
+        broker = self._broker
         if self._departures > broker.published_by(self._me) or not broker.quiet(self._me):
             return "what left is confirmed, and what came is taken"
         if broker.expects(self._end):

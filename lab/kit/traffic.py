@@ -12,8 +12,8 @@ from lab.kit.packets import Packet
 class Traffic:
     """The state of one connection as its packets tell it.
 
-    A message that came down is taken once the client has confirmed it (paho does so after handing it over), or,
-    of QoS 0, at once.
+    A message that came down is taken once the client has confirmed it (paho does so after it has handed it
+    over), or, of QoS 0, at once.
     """
 
     def __init__(self) -> None:
@@ -32,22 +32,31 @@ class Traffic:
 
     def note(self, way: Way, packet: Packet) -> None:
         """Take a packet into account, before it goes on."""
-        match way, packet.kind:
-            case "up", "PUBLISH":
+        if way == "up":
+            self._up(packet)
+        else:
+            self._down(packet)
+
+    def _up(self, packet: Packet) -> None:
+        match packet.kind:
+            case "PUBLISH":
                 self.published += 1
                 if packet.qos:
                     self._unconfirmed.add(packet.packet_id)
-            case "down", "PUBACK" | "PUBCOMP":
-                self._unconfirmed.discard(packet.packet_id)
-            case "down", "PUBLISH" if packet.qos:
-                self._untaken[packet.packet_id] = packet.topic
-            case "down", "PUBLISH":
-                self.taken[packet.topic] += 1
-            case "up", "PUBACK" | "PUBCOMP" if packet.packet_id in self._untaken:
+            case "PUBACK" | "PUBCOMP" if packet.packet_id in self._untaken:
                 self.taken[self._untaken.pop(packet.packet_id)] += 1
-            case "up", "SUBSCRIBE":
+            case "SUBSCRIBE":
                 self._asked[packet.packet_id] = packet.filters
-            case "down", "SUBACK":
-                self.filters.update(self._asked.pop(packet.packet_id, ()))
-            case "up", "DISCONNECT":
+            case "DISCONNECT":
                 self.said_goodbye = True
+
+    def _down(self, packet: Packet) -> None:
+        match packet.kind:
+            case "PUBACK" | "PUBCOMP":
+                self._unconfirmed.discard(packet.packet_id)
+            case "PUBLISH" if packet.qos:
+                self._untaken[packet.packet_id] = packet.topic
+            case "PUBLISH":
+                self.taken[packet.topic] += 1
+            case "SUBACK":
+                self.filters.update(self._asked.pop(packet.packet_id, ()))

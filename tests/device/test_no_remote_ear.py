@@ -15,7 +15,6 @@ from scripts.fuzz_home import GoneError, Home
 from scripts.fuzz_run import Fuzz
 from tests.device.wire import CONNECT, Peer, Protocol, make_uplink, news_of, packed
 
-pytestmark = pytest.mark.xdist_group("no_remote_ear")
 needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 
 CORPUS = fuzz_corpus.read()

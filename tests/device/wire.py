@@ -26,8 +26,8 @@ def make_uplink(
 ) -> Uplink:
     """An uplink that comes back at once."""
     settings = UplinkSection(
-        host="127.0.0.1", port=port, ca="", allow_plaintext=False, protocol=protocol, keepalive_s=20, backoff_min_s=0.02,
-        backoff_max_s=0.1, window=64, ask_again_s=10.0,
+        host="127.0.0.1", port=port, ca="", allow_plaintext=False, protocol=protocol, keepalive_s=20,
+        backoff_min_s=0.02, backoff_max_s=0.1, window=64, ask_again_s=10.0,
     )  # fmt: skip
     return Uplink(settings, CALLER, about_to_connect)
 

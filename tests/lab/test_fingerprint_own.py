@@ -22,9 +22,9 @@ from lab.errors import RunError
 from lab.fingerprint.attack import measure
 from lab.fingerprint.codec import compressed
 from lab.fingerprint.framing import Splitter
-from lab.fingerprint.own import Own, Said, record
+from lab.fingerprint.own import Own, Said, in_time, record
 from lab.fingerprint.traces import Packet, Trace, read, write
-from lab.fingerprint.wire import Wire
+from lab.fingerprint.wire import Record, Wire
 from lab.opening import open_all, read_key
 
 AUDIO = Path(__file__).resolve().parents[2] / "lab" / "scenarios" / "audio"
@@ -135,6 +135,12 @@ def test_the_wire_changes_nothing_and_counts_both_ways() -> None:
     assert sorted(wire.records) == sorted(
         [(42, 2, True), (42, 7, True), (42, 303, True), (42, 70_004, False), (42, 3, False)]
     )
+
+
+def test_a_confirmation_is_dated_by_what_it_confirms_and_nothing_else_is_moved() -> None:
+    came, late = Record(50, 900, False), Record(7000, 4, True)
+    segment, confirmed = Record(60, 2687, True), Record(61, 4, False)
+    assert in_time([came, segment, confirmed, late]) == [came, late._replace(sample=50), segment, confirmed]
 
 
 def test_a_wire_to_a_broker_that_is_down_hangs_up() -> None:

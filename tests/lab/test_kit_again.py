@@ -1,4 +1,4 @@
-"""The same test twice is the same to the sample, faults included: nothing of it hangs on how fast the machine is."""
+"""The same test twice is the same to the sample, faults included, however fast the machine is."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +26,7 @@ def evening(directory: Path, fault: Callable[[MockBroker], None]) -> tuple[Told,
         home.until("online")
         speaker.tap()
         fault(broker)
-        home.say("time.flac")
+        home.say("weather.flac")  # the answer to which does not hang on the hour
         home.until("idle")
         home.until("acknowledged")
         shown = [(sample, cue) for sample, cue, _ in speaker.board.shown]
