@@ -7,6 +7,7 @@ ledger and the vault, as `torture_check` does for kills.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,9 +63,13 @@ def play(fault: Fault, phase: str, directory: Path) -> Cell:
             return Cell("stuck", [str(error)])
     verdict = check(stage.state, stage.vault, stage.seen())
     problems += [each for each in verdict.problems if each.partition(":")[0] not in stage.before]
-    fates = dict.fromkeys(_fates(stage, said, verdict.by_name))
-    told = [*fates, *([f"refused aloud ({', '.join(why)})"] if why else [])]
-    return Cell("; ".join(told) or ("stays muted" if phase == "muted" else "nothing to lose"), problems)
+    told = [
+        *(["stays muted"] if phase == "muted" else []),
+        *_fates(stage, said, verdict.by_name),
+        *([ASIDE] if stage.damaged else []),
+        *([f"refused aloud ({', '.join(why)})"] if why else []),
+    ]
+    return Cell("; ".join(dict.fromkeys(told)), problems)
 
 
 def _perform(stage: Stage, fault: Fault, phase: str) -> tuple[list[str], list[str], list[str]]:
@@ -81,7 +86,7 @@ def _perform(stage: Stage, fault: Fault, phase: str) -> tuple[list[str], list[st
     fault.end(stage)
     if phase == OFFLINE:
         stage.broker.up()
-    problems += _recover(stage, phase)
+    problems += [*_recover(stage, phase), *_evidence_kept(stage)]
     why = dict.fromkeys(str(each["why"]) for each in stage.speaker.said("refused")[refused:])
     return said, list(why), problems
 
@@ -95,6 +100,14 @@ def _fates(stage: Stage, subjects: Iterable[str], by_name: Mapping[str, str]) ->
     for name in subjects:
         fate = by_name.get(name, ASIDE if name in stage.before else NOWHERE)
         yield _WORDS.get(fate, fate)
+
+
+def _evidence_kept(stage: Stage) -> list[str]:
+    kept = {sha256(path.read_bytes()).hexdigest() for path in stage.state.glob("egress.db.damaged-*")}
+    named = any(row.kind == "set_aside" for row in stage.speaker.ledger)
+    if not stage.damaged or (stage.damaged in kept and named):
+        return []
+    return ["the damaged file was not kept as it was, or has no row"]
 
 
 def _recover(stage: Stage, phase: str) -> list[str]:

@@ -11,11 +11,15 @@ import subprocess
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
 from scripts.faults_phases import OFFLINE
 from scripts.faults_stage import Stage
+
+_PAGE = 4096
+"""Of an SQLite file, whose rows stand at the ends of its pages."""
 
 _NO_LINE = {OFFLINE: "there is no line"}
 
@@ -112,12 +116,15 @@ def _lose_the_note(stage: Stage) -> None:
 
 
 def _corrupt(stage: Stage) -> None:
-    stage.before = set(stage.triggers())
+    stage.before = stage.triggers()
 
     def corrupt() -> None:
-        with (stage.state / "egress.db").open("r+b") as file:
-            file.seek(4096 + 100)
-            file.write(b"\xff" * 2000)
+        path = stage.state / "egress.db"
+        data = bytearray(path.read_bytes())
+        for page in range(_PAGE, len(data), _PAGE):
+            data[page + _PAGE - 600 : page + _PAGE - 100] = b"\xff" * 500
+        path.write_bytes(data)
+        stage.damaged = sha256(data).hexdigest()
         stage.since = len(stage.broker.packets)
 
     stage.speaker.restart(power_cut=True, meanwhile=corrupt)

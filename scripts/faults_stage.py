@@ -38,8 +38,10 @@ class Stage:
         self.state = directory / "speaker" / "state"
         self.vault = directory / "cloud" / "store" / "vault"
         self.ahead = timedelta()
-        self.before: set[str] = set()
+        self.before: list[str] = []
         """Utterances of a ledger that was set aside."""
+        self.damaged = ""
+        """The hash of a file that was damaged: it must be kept as it was."""
         self.since = 0
         """The packet with which the ledger began that is read in the end."""
         self._stack = ExitStack()
@@ -49,7 +51,7 @@ class Stage:
         self.cloud = StubCloud(self.directory / "cloud", self.broker, CLOUD)
         self._stack.callback(self.cloud.stop)
         self.cloud.start()
-        ways = Ways(SPEAKER, answers=True, patience_s=10.0, clock=lambda: datetime.now(UTC) + self.ahead)
+        ways = Ways(SPEAKER, answers=True, patience_s=4.0, clock=lambda: datetime.now(UTC) + self.ahead)
         directory = self.directory / "speaker"
         self.speaker = SimSpeaker(directory, self.broker, self.cloud.root, self.cloud.note, ways)
         self._stack.callback(self.speaker.close)

@@ -38,7 +38,7 @@ def run(directory: Path, out: Path | None) -> int:
         console.print("interrupted; nothing was measured")
         return INTERRUPTED
     table = Console()
-    show.show(measured, table if table.is_terminal else Console(width=112))
+    show.show(measured, table if table.is_terminal else Console(width=118))
     if out is not None:
         page = report.write(out, measured)
         console.print(f"report: {readable(str(page))}", markup=False, highlight=False, soft_wrap=True)

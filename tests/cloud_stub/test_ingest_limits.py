@@ -34,7 +34,7 @@ def alter_pieces(other, name):
     sql.close()
 
 
-@pytest.mark.parametrize("segments", [401, 2**20])
+@pytest.mark.parametrize("segments", [501, 2**20])
 def test_an_end_that_promises_more_than_the_ceiling_is_refused(other, voice, segments):
     spoken = voice.say(other.reader, 1)
     other.take(spoken.messages[:1])

@@ -17,7 +17,7 @@ from scripts.faults_stage import Stage
 
 needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 
-SOME_OTHER = 5
+SOME_OTHER = 8
 """One in so many of the cells beside *listening* is played here."""
 
 CELLS = [
@@ -51,6 +51,7 @@ def lose_the_messages(stage: Stage) -> None:
     outbox = stage.speaker._firmware.parts.outbox
     for name in {waiting.utterance for waiting in outbox.waiting()}:
         outbox.forget(name)
+    stage.speaker.restart()
 
 
 def unmute(stage: Stage) -> None:
