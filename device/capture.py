@@ -105,6 +105,11 @@ class Capture:
         tail.tend(now)
         return tail
 
+    @property
+    def segments(self) -> int:
+        """How many segments were sealed so far; once it is over, of how many it consists."""
+        return self._utterance.segments
+
     def drop(self) -> None:
         """Forget everything: nothing has left."""
         self._held = []

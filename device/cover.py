@@ -3,7 +3,7 @@
 It never touches sound, and has no clock: a day is 24 hours of running.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
@@ -42,13 +42,15 @@ class Due(NamedTuple):
 class Cover:
     """`per_day` moments in every day, drawn uniformly with `random_bytes`.
 
-    like: the trigger that cover takes after; to be set to each that begins an utterance.
+    like: the trigger that cover takes after; to be set to each that begins an utterance. lengths: to be set
+    to the segments of the last utterances; cover is as long as one of these, drawn.
     """
 
     def __init__(
         self, per_day: int, shape: Shape, like: Trigger, random_bytes: Callable[[int], bytes]
     ) -> None:
         self.like = like
+        self.lengths: Sequence[int] = ()
         self.next = 0 if per_day else _NEVER
         self._per_day = per_day
         self._random = random_bytes
@@ -80,7 +82,9 @@ class Cover:
         heapify(self._moments)
 
     def _length(self) -> int:
-        """One to three times the padding, in segments."""
+        """As many segments as something that was said lately; before that one to three times the padding."""
+        if self.lengths:
+            return self.lengths[self._draw(len(self.lengths))]
         if self._whole:
             return self._unit * (1 + self._draw(3))
         return self._unit + self._draw(2 * self._unit + 1)

@@ -159,7 +159,7 @@ class Speaker:
     def _cover(self, now: int) -> None:
         """Let cover leave if it is time, and nothing else goes on."""
         cover = self.parts.cover
-        cover.like = self._turn.last or cover.like
+        cover.like, cover.lengths = self._turn.last or cover.like, self._turn.lengths
         free = self.phase is Phase.IDLE and self.parts.line.up and self._turn.ready
         due = cover.take(now, free=free, muted=self.phase is Phase.MUTED)
         if due is not None:

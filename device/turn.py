@@ -3,6 +3,7 @@
 It does what the table in `session` decided; it decides nothing about phases itself.
 """
 
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -20,6 +21,9 @@ from device.voice import Voice
 from device.wakeword import Opinion
 from device.witness import Tell
 from hardware.board import FRAME_SAMPLES, Frame
+
+_REMEMBERED = 32
+"""Utterances whose lengths cover is drawn from: the lengths alone, in memory alone."""
 
 _ANSWERED = frozenset({"silence", "max_duration", "released"})
 """How an utterance ends that is answered; cover ends as the last of these did."""
@@ -57,6 +61,7 @@ class Turn:
         self._answer: Answer | None = None
         self.asked: str | None = None
         self.last: Trigger | None = None
+        self.lengths: deque[int] = deque(maxlen=_REMEMBERED)
         self._ended = "silence"
 
     @property
@@ -125,6 +130,7 @@ class Turn:
         capture, self._capture = self._capture, None
         if capture is not None:
             self._tail = capture.end(reason, self._outbox.checkpoint, now)
+            self.lengths.append(capture.segments)
             self.asked = capture.name
             self._ended = reason if reason in _ANSWERED else self._ended
             readers = [reader.name for reader in capture.header.readers]

@@ -2,6 +2,7 @@
 
 import os
 import random
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -74,6 +75,14 @@ def test_what_is_never_free_is_not_saved_up_for_the_next_day() -> None:
 def test_it_is_as_long_as_one_to_three_times_the_padding(pad_s: float, lengths: set[int]) -> None:
     found = {due.segments for _, due in taken(cover(1000, pad_s), 3 * DAY_SAMPLES)}
     assert found == lengths
+
+
+def test_once_somebody_has_spoken_it_is_as_long_as_what_was_said() -> None:
+    made = cover(1000, 2.0)
+    made.lengths = (50, 50, 50, 25)
+    found = Counter(due.segments for _, due in taken(made, 3 * DAY_SAMPLES))
+    assert set(found) == {25, 50}
+    assert found[50] > 2 * found[25], "as often as it was said"
 
 
 words = st.text(min_size=1, max_size=30).filter(lambda word: len(rfc8785.dumps(word)) < 60)
@@ -208,10 +217,10 @@ def test_cover_waits_for_what_is_still_to_leave_of_an_utterance(tmp_path: Path) 
     house.link()
     house.at(1, house.board.tap)  # and nobody says anything: over after four seconds, and padded to six
     house.run()
-    assert [len(each) for each in left(house)] == [77, 52]
+    assert [len(each) for each in left(house)] == [77, 77], "and is as long as what was said last"
     ((at, _),) = house.of("cover")
     assert at == pytest.approx(s(9), abs=2 * FRAME_SAMPLES)
-    assert {each.end.segments for each in house.utterances()} == {75, 50}
+    assert {each.end.segments for each in house.utterances()} == {75}
 
 
 @pytest.mark.parametrize("why", ["muted", "no link", "in a conversation", "no key"])
