@@ -62,6 +62,7 @@ def _faults(events: list[Event]) -> Iterator[str]:
         if event["event"] == "phase":
             if muted_with is not None and not may_unmute:
                 yield f"no hand unmuted it, and it is {event['phase']}"
+            may_unmute = may_unmute and event["phase"] == "muted"  # a hand unmutes once
             muted_with = event["frames"] if event["phase"] == "muted" else None
 
 

@@ -16,10 +16,13 @@ from pathlib import Path
 from device.assemble import assemble
 from device.config import load
 from device.speaker import Speaker
+from hardware.board import RATE_HZ
 from hardware.sim import SimBoard
 
 PACE = 20.0
 """Times real time: 1000 frames a second, so that an idle loop looks at its inbox every millisecond."""
+
+_REST_SAMPLES = RATE_HZ // 5
 
 BARRIER = "f" * 16
 """An acknowledgement of an utterance whose id begins so marks a place in the stream of messages."""
@@ -85,8 +88,8 @@ class Hands:
             case "mute":
                 board.mute_on()
             case "unmute":
-                board.mute_on()  # a switch that was live must go there and back
-                board.mute_off()
+                board.mute_on()  # a switch that was live must go there and back, and rest there
+                board.at(board.now + _REST_SAMPLES, board.mute_off)
             case "say":
                 board.room.say(Path(what), board.now)
             case "stop":

@@ -136,7 +136,7 @@ class Fuzz:
 
     def _batch(self, name: str, messages: list[Message], send: Send) -> None:
         """Send one batch of a class, half of them with the speaker muted, and count what became of it."""
-        self._speaker.hand(self._chance.choice(["mute", "unmute"]))
+        self._slide(self._chance.choice(["mute", "unmute"]), _ASK_AGAIN_S)
         before = self._counts
         for message in messages:
             send(message)
@@ -148,6 +148,17 @@ class Fuzz:
         )
         self._sent += len(messages)
         self._progress(len(messages))
+
+    def _slide(self, do: str, within_s: float) -> bool:
+        """Let a hand slide the switch; return whether the speaker did in time what that means."""
+        speaker, wanted = self._speaker, "muted" if do == "mute" else "idle"
+        phases = speaker.count("phase")
+        already = wanted == "muted" == speaker.last("phase").get("phase")
+        speaker.hand(do)
+        return speaker.wait(
+            lambda: (already or speaker.count("phase") > phases) and speaker.last("phase")["phase"] == wanted,
+            within_s,
+        )
 
     def _settle(self, send: Send) -> None:
         """Return once the speaker has taken all that was sent. What a broken line lost is asked for again."""
@@ -189,7 +200,8 @@ class Fuzz:
         links = speaker.count("link")
         with self._home.decent:
             self._home.start_cloud()
-            speaker.hand("unmute")
+            if not self._slide("unmute", PATIENCE_S):
+                yield "an honest hand did not unmute"
             speaker.require(
                 lambda: speaker.count("link") > links and speaker.last("link")["up"],
                 "no link to the honest cloud",
@@ -198,8 +210,8 @@ class Fuzz:
             speaker.hand(f"say {QUESTION}")
             if not speaker.wait(self._acknowledged, PATIENCE_S):
                 yield "an honest tap led to no complete utterance"
-            speaker.hand("mute")
-            speaker.require(lambda: speaker.last("phase")["phase"] == "muted", "an honest hand did not mute")
+            if not self._slide("mute", PATIENCE_S):
+                yield "an honest hand did not mute"
             yield from self._still_muted()
             if speaker.stop() != 0:
                 yield "it did not end with 0 when asked to"

@@ -29,7 +29,7 @@ class Rogue(Orders):
         order = self._honest.take(topic, payload, retained)
         word = _word(payload) if isinstance(order, Refused) and topic.endswith("/command") else ""
         if self._variant == "dies" and word == "listen":
-            raise RecursionError("a part that nobody guarded")
+            raise ZeroDivisionError("a part that nobody guarded")
         if self._variant == "obeys":
             self._kept.append(os.urandom(1 << 16))
             self._obey(word)
@@ -54,7 +54,7 @@ class Rogue(Orders):
 def _word(payload: bytes) -> str:
     try:
         return str(json.loads(payload[4 : 4 + int.from_bytes(payload[:4], "big")])["do"])
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         return ""
 
 
