@@ -22,6 +22,8 @@ from cloud_stub.keys import Keys
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="Your settings, laid over the defaults.")]
 
+_SOON_S = 5.0
+
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(broker_commands.app, name="broker")
 app.add_typer(device_commands.app, name="devices")
@@ -70,11 +72,14 @@ def _serve(settings: Config, port: int, broker: Broker | None) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):  # before there is a broker that could be left behind
         signal.signal(number, end)
-    kind = broker.kind if broker else "none"
+    kind = broker.kind if broker else "of its own"
     with closing(cloud.vault), broker or nullcontext():
         try:
             cloud.start()
-            typer.echo(f"ready: broker {kind} at {settings.broker.host}:{port}, root {cloud.keys.vkey}")
+            where = f"{settings.broker.host}:{port}"
+            typer.echo(f"ready: broker {kind} at {where}, root {cloud.keys.vkey}")
+            if not cloud.up.wait(_SOON_S):
+                typer.echo(f"no connection to a broker at {where} yet; trying on")
             cloud.over.wait()
         finally:
             cloud.stop()

@@ -130,6 +130,16 @@ def read_certificate(path: Path) -> x509.Certificate:
         ) from error
 
 
+def revoked_serials(path: Path) -> list[int]:
+    """The serials in a list of revoked certificates. Raises KeyFileError."""
+    try:
+        return [each.serial_number for each in x509.load_pem_x509_crl(path.read_bytes())]
+    except OSError as error:
+        raise KeyFileError(f"{path}: {error.strerror}; run `overheard-cloud broker init`") from error
+    except ValueError as error:
+        raise KeyFileError(f"{path}: damaged; move it away and run `overheard-cloud broker init`") from error
+
+
 def _private(pem: bytes, path: Path) -> Ed25519PrivateKey:
     try:
         key = load_pem_private_key(pem, None)

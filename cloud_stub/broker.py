@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
-from cloud_stub.broker_files import require_written
+from cloud_stub.broker_files import listener
 from cloud_stub.errors import BrokerError
 from cloud_stub.loopback import HOST, START_S, accepts, free_port, require_free
 
@@ -142,7 +142,9 @@ class Mosquitto:
 
     def _last_words(self) -> str:
         lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return lines[-1].partition(": ")[2] if lines else "it ended without a word"
+        said = [line.partition(": ")[2] for line in lines]
+        errors = [line for line in said if line.startswith("Error")]
+        return (errors or said or ["it ended without a word"])[-1]
 
 
 def _dismiss_watcher(child: subprocess.Popen[bytes]) -> None:
@@ -182,7 +184,9 @@ def open_own_broker(port: int, directory: Path) -> Mosquitto:
         BrokerError: mosquitto is not installed.
         KeyFileError: there are no such files.
     """
-    require_written(directory)
+    own = listener(directory)[1]
+    if own != port:
+        raise BrokerError(f"{directory}/mosquitto.conf: listens on {own}; set [broker] port = {own}")
     program = find_mosquitto()
     if program is None:
         raise BrokerError("mosquitto: not installed; install it (apt install mosquitto)")

@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from cloud_stub import revocation
 from cloud_stub.broker_files import HOME_ASSISTANT, Address, BrokerFiles
 from cloud_stub.config import Config, load
+from cloud_stub.devices import Devices
 from cloud_stub.keys import Keys
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="Your settings, laid over the defaults.")]
@@ -30,7 +32,9 @@ def init(
         typer.Option(help="A name or address that speakers call; several times, the best first."),
     ] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="For devices and the cloud.")] = 8883,
-    claim_port: Annotated[int, typer.Option(min=1, max=65535, help="For new devices.")] = 8884,
+    guest_port: Annotated[
+        int, typer.Option(min=1, max=65535, help="For new devices, and for Home Assistant.")
+    ] = 8884,
     bind: Annotated[str, typer.Option(help="Listen on this address alone.")] = "",
     config: ConfigFile = None,
 ) -> None:
@@ -39,11 +43,14 @@ def init(
     """
     settings = load(config)
     files = open_files(settings)
-    hosts = list(dict.fromkeys([*(host or [socket.gethostname()]), "localhost", "127.0.0.1"]))
-    files.write(Address(hosts, port, claim_port, bind), Keys(settings.storage.keys, settings.keys).vkey)
+    here = [bind] if bind else []
+    hosts = list(dict.fromkeys([*(host or [socket.gethostname()]), *here, "localhost", "127.0.0.1"]))
+    revoked = revocation.listed(Devices(settings.storage.devices), files.now)
+    root = Keys(settings.storage.keys, settings.keys).vkey
+    files.write(Address(hosts, port, guest_port, bind), root, revoked)
     typer.echo(f"broker:      {files.configuration}")
     typer.echo(f"             start it with: mosquitto -c {files.configuration}")
-    typer.echo(f'             or let the cloud do so: [broker] tls = true, port = {port}, kind = "mosquitto"')
+    typer.echo(f'             or let the cloud do so: [broker] kind = "mosquitto", tls = true, port = {port}')
     typer.echo(f"new speaker: copy {files.bundle} to it, and run there:")
     typer.echo("             overheard-device provision --config speaker.toml")
     typer.echo("             then here: overheard-cloud devices list, overheard-cloud devices approve DEVICE")
@@ -56,7 +63,16 @@ def guest(
 ) -> None:
     """Make the certificate with which Home Assistant may read what the devices say of themselves."""
     files = open_files(load(config))
-    files.certify(HOME_ASSISTANT, out)
+    files.certify_guest(HOME_ASSISTANT, out)
     typer.echo(
         f"{out}/{HOME_ASSISTANT}.key, {out}/{HOME_ASSISTANT}.crt; the broker's CA is {files.bundle}/ca.crt"
     )
+
+
+@app.command()
+def claim(config: ConfigFile = None) -> None:
+    """Make another claim for new speakers, and refuse the one before: it was lost, or given to too many."""
+    files = open_files(load(config))
+    files.renew_claim()
+    told = revocation.reload(files)
+    typer.echo(f"{files.bundle}: a new claim" + ("" if told else "; no broker runs here: send it SIGHUP"))

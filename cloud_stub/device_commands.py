@@ -13,6 +13,9 @@ from cloud_stub.devices import Device, Devices
 
 app = typer.Typer(no_args_is_help=True, help="Who has asked for a certificate, who may come in, who is out.")
 
+_WIDTH = 100
+"""So wide is a row: half a device id is none."""
+
 DeviceId = Annotated[str, typer.Argument(metavar="DEVICE", help="A device id, as `list` prints it.")]
 
 
@@ -28,7 +31,8 @@ def list_devices(config: ConfigFile = None) -> None:
         table.add_row(
             each.device, each.state, _board(each), f"{each.last_asked:%Y-%m-%d %H:%M}", _until(each)
         )
-    Console().print(table)
+    console = Console()
+    console.print(table, width=max(console.width, _WIDTH), crop=False)
 
 
 @app.command()
@@ -39,11 +43,18 @@ def approve(device: DeviceId, config: ConfigFile = None) -> None:
 
 
 @app.command()
+def forget(device: DeviceId, config: ConfigFile = None) -> None:
+    """Take a device that waits off the list; it may ask again."""
+    revocation.forget(Devices(load(config).storage.devices), device)
+    typer.echo(f"{device}: forgotten")
+
+
+@app.command()
 def revoke(device: DeviceId, config: ConfigFile = None) -> None:
     """Throw a device out: its certificates are refused from now on, and its connection is cut."""
     settings = load(config)
-    address = settings.broker.host, settings.broker.port
-    revocation.throw_out(Devices(settings.storage.devices), device, open_files(settings), address)
+    files = open_files(settings)
+    revocation.throw_out(Devices(settings.storage.devices), device, files, files.listens)
     typer.echo(f"{device}: revoked; the broker refuses it, and its connection is cut")
 
 

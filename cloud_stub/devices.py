@@ -2,6 +2,9 @@
 nothing.
 """
 
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -43,6 +46,17 @@ class Devices:
         private_directory(directory)
         self._directory = directory
 
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Nobody else changes any of them meanwhile: neither another thread nor another process."""
+        with (self._directory / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def count(self) -> int:
+        """How many there are, without looking at any."""
+        return sum(1 for _ in self._directory.glob("ovh-*.json"))
+
     def all(self) -> list[Device]:
         """Every device, those that wait first. Raises StorageError for a file that is damaged."""
         found = [_read(path) for path in self._directory.glob("ovh-*.json")]
@@ -68,6 +82,15 @@ class Devices:
             write_private(path, msgspec.json.format(msgspec.json.encode(device)))
         except OSError as error:
             raise StorageError(f"{path}: {error.strerror}; make room for the cloud's files") from error
+
+    def remove(self, device: str) -> None:
+        """Forget a device. Raises StorageError."""
+        try:
+            self._path(device).unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"{self._path(device)}: {error.strerror}; the cloud must own this file"
+            ) from error
 
     def _path(self, device: str) -> Path:
         return self._directory / f"{device}.json"

@@ -2,9 +2,8 @@
 its identity key. It approves nobody by itself unless the settings say that a claim is enough.
 """
 
-import threading
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from cryptography import x509
@@ -21,6 +20,10 @@ LIVING = 10
 """Certificates of one device that may be good at once: a key that was made anew needs a new one."""
 
 
+LOOK_AGAIN = timedelta(seconds=10)
+"""A list of waiting devices that was full is not counted again for so long."""
+
+
 class Enrolment:
     """Answers requests; `authority` signs certificates, `signer` the messages that carry them.
 
@@ -34,7 +37,7 @@ class Enrolment:
         self._authority = authority
         self._signer = signer
         self._settings = settings
-        self._taking = threading.Lock()
+        self._full_until = datetime.min.replace(tzinfo=UTC)
         self.refused: Counter[str] = Counter()
 
     def take(self, sender: str, payload: bytes, now: datetime) -> list[Outgoing]:
@@ -50,7 +53,7 @@ class Enrolment:
         if request.device != sender:
             self.refused["other_device"] += 1
             return []
-        with self._taking:
+        with self._devices.changing():
             return self._answer(request, key, now)
 
     def _answer(self, request: Request, key: Ed25519PublicKey, now: datetime) -> list[Outgoing]:
@@ -60,20 +63,38 @@ class Enrolment:
             if known is None:
                 self.refused["too_many"] += 1
                 return []
+            self._devices.put(known)
         elif known.hardware != request.hardware:
-            self._devices.put(msgspec.structs.replace(known, other_board=now))
+            self._note(known, known.other_board, now, other_board=now)
             return [self._say(request.device, "refused")]
         if known.state != "approved":
-            self._devices.put(msgspec.structs.replace(known, last_asked=now))
+            self._note(known, known.last_asked, now, last_asked=now)
             return [self._say(request.device, "waiting" if known.state == "waiting" else "refused")]
         return [self._issue(known, key, now)]
 
     def _first(self, request: Request, now: datetime) -> Device | None:
         claimed = self._settings.approve == "claimed"
-        if not claimed and sum(d.state == "waiting" for d in self._devices.all()) >= self._settings.waiting:
+        if not claimed and self._is_full(now):
             return None
         state: State = "approved" if claimed else "waiting"
         return Device(request.device, state, request.hardware, now, now)
+
+    def _is_full(self, now: datetime) -> bool:
+        """Whether enough devices wait; who fills the list is not to keep the cloud busy counting, too."""
+        if now < self._full_until:
+            return True
+        most = self._settings.waiting
+        full = (
+            self._devices.count() >= most and sum(d.state == "waiting" for d in self._devices.all()) >= most
+        )
+        if full:
+            self._full_until = now + LOOK_AGAIN
+        return full
+
+    def _note(self, known: Device, before: datetime | None, now: datetime, **when: datetime) -> None:
+        """Remember when a device asked, to the minute: asking is cheap, and a write to the disk is not."""
+        if before is None or abs(now - before) >= timedelta(minutes=1):
+            self._devices.put(msgspec.structs.replace(known, **when))
 
     def _issue(self, known: Device, key: Ed25519PublicKey, now: datetime) -> Outgoing:
         """The certificate for `key`: the same one again if it was issued before, as requests come twice."""
@@ -81,7 +102,7 @@ class Enrolment:
         living = tuple(each for each in known.certificates if each.not_after > now)
         fit = next((each for each in living if each.key == name and not each.revoked), None)
         if fit is None:
-            if len(living) >= LIVING:
+            if sum(not each.revoked for each in living) >= LIVING:
                 return self._say(known.device, "refused")
             not_after = now + timedelta(seconds=self._settings.certificate_s)
             pem = self._authority.issue_client(key, known.device, not_after, now)

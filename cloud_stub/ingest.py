@@ -36,9 +36,7 @@ CLOCKS = timedelta(minutes=5)
 LONGEST_WAIT = timedelta(days=31)
 """No utterance waits longer on a device; what waited may have been sealed anew, to a later key."""
 
-SECURITY = frozenset(
-    {"altered", "foreign_device", "segment", "end", "begin", "end_mismatch", "out_of_epoch"}
-)
+SECURITY = frozenset({"altered", "foreign_device", "segment", "end", "begin", "end_mismatch", "out_of_epoch"})
 """The reasons of refusal that no honest device gives."""
 
 

@@ -13,7 +13,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -23,7 +23,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from cloud_stub.authority import keep_key, read_certificate
 from cloud_stub.broker_files import BrokerFiles
 from cloud_stub.devices import Devices
-from cloud_stub.errors import BrokerError
+from cloud_stub.errors import BrokerError, NoDevice
 from cloud_stub.private_files import write_public
 
 ANSWER_S = 5.0
@@ -34,7 +34,22 @@ KNOCKS = 50
 
 def approve(devices: Devices, device: str) -> None:
     """Let a device have a certificate when it asks next. Raises NoDevice, StorageError."""
-    devices.put(msgspec.structs.replace(devices.get(device), state="approved", other_board=None))
+    with devices.changing():
+        devices.put(msgspec.structs.replace(devices.get(device), state="approved", other_board=None))
+
+
+def forget(devices: Devices, device: str) -> None:
+    """Take a device that waits off the list. Raises NoDevice for any other, StorageError."""
+    with devices.changing():
+        if devices.get(device).state != "waiting":
+            raise NoDevice(f"{device}: does not wait; what is approved or revoked stays on the list")
+        devices.remove(device)
+
+
+def listed(devices: Devices, now: datetime) -> list[int]:
+    """The serials of all revoked certificates that would still be good."""
+    living = (each for d in devices.all() for each in d.certificates if each.not_after > now)
+    return [int(each.serial) for each in living if each.revoked]
 
 
 def revoke(devices: Devices, device: str, files: BrokerFiles, also: int | None = None) -> None:
@@ -42,12 +57,11 @@ def revoke(devices: Devices, device: str, files: BrokerFiles, also: int | None =
 
     Raises NoDevice, StorageError, KeyFileError.
     """
-    known = devices.get(device)
-    gone = tuple(msgspec.structs.replace(each, revoked=True) for each in known.certificates)
-    devices.put(msgspec.structs.replace(known, state="revoked", certificates=gone))
-    living = (each for d in devices.all() for each in d.certificates if each.not_after > files.now)
-    serials = [int(each.serial) for each in living if each.revoked]
-    files.revoke(serials if also is None else [*serials, also])
+    with devices.changing():
+        known = devices.get(device)
+        gone = tuple(msgspec.structs.replace(each, revoked=True) for each in known.certificates)
+        devices.put(msgspec.structs.replace(known, state="revoked", certificates=gone))
+        files.revoke([*listed(devices, files.now), *([] if also is None else [also])])
 
 
 def throw_out(devices: Devices, device: str, files: BrokerFiles, address: tuple[str, int]) -> None:
@@ -63,15 +77,22 @@ def throw_out(devices: Devices, device: str, files: BrokerFiles, address: tuple[
         if not reload(files):
             gone = files.directory / "revoked.pem"
             raise BrokerError(f"{device}: revoked, but no broker runs here; take {gone} to it, send SIGHUP")
-        if not any(not _let_in(device, address, knocking) for _ in range(KNOCKS)):
+        try:
+            refused = any(not _let_in(device, address, knocking) for _ in range(KNOCKS))
+            _let_in(device, address, taking)
+        except BrokerError as error:
+            raise BrokerError(f"{device}: revoked, but perhaps still connected: {error}") from error
+        if not refused:
             raise BrokerError(f"{device}: revoked, but the broker does not read its list; start it again")
-        _let_in(device, address, taking)
 
 
 def reload(files: BrokerFiles) -> bool:
     """Have the broker read its list again, soon; say whether one runs here that could be told."""
     try:
         pid = int((files.directory / "mosquitto.pid").read_text())
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        if str(files.configuration.resolve()).encode() not in command:
+            return False  # the number of a broker that was killed is somebody else's by now
         os.kill(pid, signal.SIGHUP)
     except (OSError, ValueError):
         return False

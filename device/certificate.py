@@ -5,6 +5,7 @@ for when two thirds of this one are over, and the one before stays until the new
 """
 
 import ssl
+import threading
 from datetime import datetime
 from pathlib import Path
 
@@ -46,7 +47,9 @@ class Certificate:
         self._path = directory / PAIR
         self._before = directory / "tls-before.pem"
         self._next = directory / "tls-next.key"
-        self._turn = 0
+        self._changing = threading.Lock()  # the loop takes a certificate while the uplink connects
+        self._turn = self._generation = 0
+        self._used: tuple[Path, int] | None = None
         self.certificate = _read_pair(self._path) if self._path.exists() else None
 
     def due(self, now: datetime) -> bool:
@@ -81,15 +84,19 @@ class Certificate:
         certificate = self._fitting(pem, key)
         if certificate is None:
             return False
-        try:
-            if self._path.exists():
-                write_private(self._before, self._path.read_bytes())
-            write_private(self._path, _pem(key) + certificate.public_bytes(Encoding.PEM))
-            self._next.unlink()
-        except OSError as error:
-            raise DiskError(f"{self._path}: {error.strerror}; make room in the state directory") from error
-        self.certificate = certificate
-        self._turn = 0
+        with self._changing:
+            try:
+                if self._path.exists():
+                    write_private(self._before, self._path.read_bytes())
+                write_private(self._path, _pem(key) + certificate.public_bytes(Encoding.PEM))
+                self._next.unlink()
+            except OSError as error:
+                raise DiskError(
+                    f"{self._path}: {error.strerror}; make room in the state directory"
+                ) from error
+            self.certificate = certificate
+            self._generation += 1
+            self._turn = 0
         return True
 
     def context(self) -> ssl.SSLContext:
@@ -101,26 +108,33 @@ class Certificate:
 
         Raises KeyFileError when there is none.
         """
-        pairs = [path for path in (self._path, self._before) if path.exists()]
-        if not pairs:
-            raise KeyFileError(f"{self._path}: no certificate yet; run `overheard-device provision`")
-        pair = pairs[self._turn % len(pairs)]
-        self._turn += 1
-        return pair
+        with self._changing:
+            pairs = [path for path in (self._path, self._before) if path.exists()]
+            if not pairs:
+                raise KeyFileError(f"{self._path}: no certificate yet; run `overheard-device provision`")
+            pair = pairs[self._turn % len(pairs)]
+            self._turn += 1
+            self._used = pair, self._generation
+            return pair
 
     def settle(self) -> None:
         """A connection stands: the pair before is not needed once the newest has opened one."""
-        if self._turn % 2 == 1:
-            self._before.unlink(missing_ok=True)
-        self._turn = 0
+        with self._changing:
+            if self._used == (self._path, self._generation):
+                self._before.unlink(missing_ok=True)
+            self._turn = 0
 
     def _next_key(self) -> Ed25519PrivateKey:
+        """The key that is asked for; a damaged one is made anew: no certificate was given for it yet."""
         try:
-            if not self._next.exists():
-                write_private(self._next, _pem(Ed25519PrivateKey.generate()))
+            return _read_key(self._next)
+        except KeyFileError:
+            key = Ed25519PrivateKey.generate()
+        try:
+            write_private(self._next, _pem(key))
         except OSError as error:
             raise DiskError(f"{self._next}: {error.strerror}; make room in the state directory") from error
-        return _read_key(self._next)
+        return key
 
     def _fitting(self, pem: str, key: Ed25519PrivateKey) -> x509.Certificate | None:
         try:
@@ -130,7 +144,7 @@ class Certificate:
             fits = certificate.public_key() == key.public_key() and names == [
                 (NameOID.COMMON_NAME, self._identity.device)
             ]
-        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm, x509.InvalidVersion):
             return None
         return certificate if fits else None
 

@@ -4,23 +4,22 @@ In order and within a window; again after a broken connection unless the broker 
 the cloud names what it misses; and the end record again, ever more rarely, while an utterance lacks its
 acknowledgement (of one that lost its end in a power cut, the last segment and the begin). A broker's
 confirmation is not durability: only the cloud's signed acknowledgement empties the outbox, or a bound that
-is reached, and then a row says so. While the disk refuses, nothing leaves and nothing is given up.
+is reached, and then a row says so. While the disk refuses, to write or to read, nothing leaves and nothing is
+given up.
 """
 
 from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from itertools import islice, takewhile
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
+from device.asks import Ack, Asks, question
 from device.bounds import Bounds, Coming
 from device.errors import DiskError
-from device.outbox import Departure, Outbox, Sealed, Waiting
+from device.outbox import Departure, Outbox, Sealed
 from device.witness import Tell, nobody, tell_departure
 from hardware.board import RATE_HZ
-
-_LONGEST_ASK = 64
-"""Asking again backs off to this many times the first interval."""
 
 _BATCH = 32
 """Messages whose ledger rows share one write to the disk when they leave late: it costs more than they do."""
@@ -45,20 +44,12 @@ class Reseal(Protocol):
     """What can be sealed anew before it leaves."""
 
     def due(self) -> Iterable[str]:
-        """Return the utterances that are to be."""
+        """Return the utterances that are to be. Raises DiskError."""
 
     def anew(self, utterance: str) -> str:
-        """Do it; return the name that the utterance has from now on."""
-
-
-class Ack(NamedTuple):
-    """The cloud's word on an utterance: complete, truncated, or what is missing."""
-
-    utterance: str
-    state: str
-    missing: tuple[tuple[int, int], ...]
-    begin: bool
-    end: bool
+        """Do it; return the name that the utterance has from now on. Raises DiskError; then it is to be done
+        again.
+        """
 
 
 class Delivery:
@@ -82,20 +73,19 @@ class Delivery:
         self._outbox = outbox
         self._carrier = carrier
         self._window = window
-        self._ask_again = ask_again_samples
         self._tell = tell
         self._bounds = bounds
         self._late: deque[tuple[int, str]] = deque()
         self._flying: dict[int, str] = {}
         self._landed: set[int] = set()
-        self._asks: dict[str, _Ask] = {}
+        self._asks = Asks(ask_again_samples)
         self._live: str | None = None
         self._unkept: list[Sealed] = []
         self.reseal: Reseal | None = None
         self._stale: deque[str] = deque()
         self._remembered_s = outbox.began_s
         self._rests_until = 0
-        self._up = False
+        self._up = self._found = False
         self._unended: list[str] = []
         self._find_unfinished()
 
@@ -139,28 +129,22 @@ class Delivery:
         seqs, departures = self._outbox.put(messages, depart=free, ran_s=self._ran_s(now))
         self._unkept = []
         self._publish(departures)
-        if self._up and not free:
+        if self._found and not free:
             self._late.extend((seq, "late") for seq in seqs)
         for message in messages:
             self._live = None if message.kind == "end" else message.utterance
             if message.kind == "end":
-                self._asks[message.utterance] = _Ask(now + self._ask_again, self._ask_again)
+                self._asks.begin(message.utterance, now)
 
     def link(self, up: bool, now: int) -> None:
         """A connection came up or went: what was flying is not known to have landed."""
-        self._up = up
+        self._up, self._found = up, False
         self._flying.clear()
         self._late.clear()
         self._stale.clear()
-        if not up:
-            return
-        self._stale.extend(self.reseal.due() if self.reseal else ())
-        for waiting in self._outbox.waiting():
-            if waiting.seq not in self._landed and waiting.utterance not in self._stale:
-                self._late.append((waiting.seq, "again" if waiting.departed else "late"))
-        for ask in self._asks.values():
-            ask.due = now + self._ask_again
-        self.tend(now)
+        if up:
+            self._asks.wait(now)
+            self.tend(now)
 
     def sent(self, seq: int | None) -> None:
         """The broker confirmed a message. Of one that is not kept, or not any more, it means nothing."""
@@ -170,25 +154,42 @@ class Delivery:
         if utterance == self._live or utterance in self._asks:
             self._landed.add(seq)
 
-    def acknowledged(self, ack: Ack) -> None:
-        """Do as the cloud says: forget what it has, send what it misses."""
-        if ack.utterance == self._live:
-            return
+    def refused(self, seq: int | None) -> None:
+        """The broker refused a message: it has not landed, and leaves again when it is asked for, or with the
+        next connection.
+        """
+        if seq is not None:
+            self._flying.pop(seq, None)
+
+    def acknowledged(self, ack: Ack, now: int) -> None:
+        """Do as the cloud says: forget what it has, send what it misses. While the disk refuses, nothing: it
+        will be asked again.
+        """
+        if ack.utterance in self._asks:
+            with suppress(DiskError):
+                if ack.state == "missing":
+                    self._send_again(ack, now)
+                else:
+                    self._forget(ack)
+
+    def _send_again(self, ack: Ack, now: int) -> None:
+        """What never left can't be missing, and what is on its way may yet arrive."""
+        missed = [
+            each.seq for each in self._outbox.waiting(ack.utterance) if each.departed and ack.misses(each)
+        ]
+        missed = self._asks.grant(ack.utterance, self._not_under_way(missed), now)
+        self._landed.difference_update(missed)  # the broker had them, and lost them
+        self._late.extend((seq, "missing") for seq in missed)
+
+    def _forget(self, ack: Ack) -> None:
         kept = self._outbox.waiting(ack.utterance)
-        if ack.state == "missing":
-            missed = [waiting.seq for waiting in kept if _misses(ack, waiting)]
-            self._landed.difference_update(missed)  # the broker had them, and lost them
-            self._queue(missed, "missing")
-            return
-        if ack.state == "truncated" and any(w.kind == "end" or w.seq not in self._landed for w in kept):
+        truncated = ack.state == "truncated"
+        if truncated and any(each.kind == "end" or each.seq not in self._landed for each in kept):
             return  # the cloud gave up too early: there is more, and it is on its way or will be asked about
         if kept:
-            try:
-                self._outbox.forget(ack.utterance, dropped="truncated" if ack.state == "truncated" else None)
-            except DiskError:
-                return  # it will be asked about again
-        self._landed.difference_update(waiting.seq for waiting in kept)
-        self._asks.pop(ack.utterance, None)
+            self._outbox.forget(ack.utterance, dropped="truncated" if truncated else None)
+        self._landed.difference_update(each.seq for each in kept)
+        self._asks.end(ack.utterance)
 
     def tend(self, now: int) -> None:
         """Use the free places of the window, ask again where an acknowledgement is due, and drop what is too
@@ -202,31 +203,50 @@ class Delivery:
             self.settle(now)
             self._grow_older(now)
             if self._up:
-                self._freshen()
+                self._find_what_waits()
                 self._ask(now)
                 self._let_go()
+                self._freshen()
         except DiskError:
             self._rests_until = now + _RETRY_SAMPLES
 
     @property
     def _waiting(self) -> bool:
-        return bool(self._late or self._stale)
+        return bool(self._late or self._stale) or not self._found
+
+    def _find_what_waits(self) -> None:
+        """Once for each connection: what leaves as it is, and what is sealed anew first."""
+        if self._found:
+            return
+        stale = set(self.reseal.due()) if self.reseal else set()
+        kept = self._outbox.waiting()
+        self._stale = deque(dict.fromkeys(each.utterance for each in kept if each.utterance in stale))
+        for each in kept:
+            if each.utterance not in stale and each.seq not in self._landed:
+                self._queue([each.seq], "again" if each.departed else "late")
+        self._found = True
 
     def _freshen(self) -> None:
-        """Let leave one utterance that waited too long, sealed anew."""
-        if self._stale and self.reseal:
-            old = self._stale.popleft()
-            new = self.reseal.anew(old)
-            if new != old:
-                self._asks[new] = self._asks.pop(old)
-                self._tell("resealed", id=new, was=old)
-            self._queue([waiting.seq for waiting in self._outbox.waiting(new)], "late")
+        """Let leave one utterance that waited too long, sealed anew; after the rest, so that what a full disk
+        has no room to seal anew keeps nothing else from leaving.
+        """
+        if not (self._stale and self.reseal):
+            return
+        old = self._stale[0]
+        new = self.reseal.anew(old)
+        self._stale.popleft()
+        if new != old:
+            self._asks.rename(old, new)
+            self._tell("resealed", id=new, was=old)
+        self._found = False  # if it can't be read now, it is found again
+        self._queue([each.seq for each in self._outbox.waiting(new)], "late")
+        self._found = True
 
     def _ask(self, now: int) -> None:
-        for utterance, ask in self._asks.items():
-            if now >= ask.due and utterance not in self._stale:
-                ask.put_off(now, self._ask_again * _LONGEST_ASK)
-                self._queue(_question(self._outbox.waiting(utterance)), "ask")
+        for utterance in self._asks.due(now):
+            if utterance not in self._stale:
+                self._queue(question(self._outbox.waiting(utterance)), "ask")
+                self._asks.asked(utterance, now)
 
     def _let_go(self) -> None:
         while self._late and self._room_for_a_batch:
@@ -264,7 +284,7 @@ class Delivery:
         """Give up an utterance, whole. What of it flies keeps its place in the window until it has landed."""
         seqs = {waiting.seq for waiting in self._outbox.waiting(utterance)}
         self._outbox.forget(utterance, dropped=cause)
-        self._asks.pop(utterance, None)
+        self._asks.end(utterance)
         self._landed -= seqs
         self._late = deque(each for each in self._late if each[0] not in seqs)
         self._tell("dropped", id=utterance, why=cause)
@@ -273,8 +293,11 @@ class Delivery:
         return self._outbox.began_s + now // RATE_HZ
 
     def _queue(self, seqs: Iterable[int], cause: str) -> None:
+        self._late.extend((seq, cause) for seq in self._not_under_way(seqs))
+
+    def _not_under_way(self, seqs: Iterable[int]) -> list[int]:
         under_way = {seq for seq, _ in self._late} | self._flying.keys()
-        self._late.extend((seq, cause) for seq in seqs if seq not in under_way)
+        return [seq for seq in seqs if seq not in under_way]
 
     def _publish(self, departures: Iterable[Departure]) -> None:
         for departure in departures:
@@ -290,7 +313,7 @@ class Delivery:
         waiting = self._outbox.waiting()
         ended = {w.utterance for w in waiting if w.kind == "end"}
         for utterance in dict.fromkeys(w.utterance for w in waiting):
-            self._asks[utterance] = _Ask(self._ask_again, self._ask_again)
+            self._asks.begin(utterance, 0)
             if utterance not in ended:
                 self._unended.append(utterance)
         with suppress(DiskError):
@@ -300,30 +323,3 @@ class Delivery:
         while self._unended:
             self._outbox.cut_short(self._unended[0], "power_lost")
             del self._unended[0]
-
-
-class _Ask:
-    """When to ask about an utterance again."""
-
-    def __init__(self, due: int, interval: int) -> None:
-        self.due = due
-        self._interval = interval
-
-    def put_off(self, now: int, longest: int) -> None:
-        self._interval = min(2 * self._interval, longest)
-        self.due = now + self._interval
-
-
-def _question(kept: Sequence[Waiting]) -> list[int]:
-    """What to send again so that the cloud says what it has: the end, else the last segment and the begin."""
-    if not kept or kept[-1].kind == "end":
-        return [waiting.seq for waiting in kept[-1:]]
-    return list(dict.fromkeys((kept[-1].seq, kept[0].seq)))
-
-
-def _misses(ack: Ack, waiting: Waiting) -> bool:
-    if waiting.kind == "begin":
-        return ack.begin
-    if waiting.kind == "end":
-        return ack.end
-    return any(first <= (waiting.part or 0) <= last for first, last in ack.missing)

@@ -27,6 +27,9 @@ _LINES: dict[str, Callable[[Fields], str]] = {
         "connected, and the cloud is there" if f["up"] else "no broker or no cloud: keeping it sealed"
     ),
     "unreachable": lambda f: f"no connection: {f['why']}",
+    "forbidden": lambda f: (
+        f"the broker refuses {f['topic']}: {f['why']}; see that its access rules let this device say that"
+    ),
     "certificate": lambda f: {
         "kept": "a new certificate: the next connection is made with it",
         "waiting": "the next certificate waits for approval",

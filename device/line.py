@@ -1,7 +1,7 @@
 """The conversation with the cloud, between the loop and the uplink: status out, orders in.
 
-It runs in the loop's thread and takes a bounded number of messages a frame, so that a flood from the
-network can't keep the loop from the microphone.
+It runs in the loop's thread and takes a bounded number of messages a frame, and one command, which is a write
+to the disk, so that a flood from the network can't keep the loop from the microphone.
 """
 
 from collections import Counter
@@ -11,7 +11,7 @@ from typing import Literal
 from device.delivery import Delivery
 from device.envelope import topics
 from device.errors import DiskError
-from device.orders import Keys, Order, Orders, Refused
+from device.orders import Command, Keys, Order, Orders, Refused
 from device.outbox import Outbox
 from device.status import Status, to_bytes
 from device.uplink import Caller, Kind, News, Uplink
@@ -49,7 +49,7 @@ def caller(device: str, boot: str) -> Caller:
 class Line:
     """Status, checkpoints and orders of one device. `links` counts how often it came up; `spoken` and
     `confirmed` count what is not kept of this connection: sent, and confirmed by the broker, which does so in
-    order.
+    order; what comes after something that it refused counts no more.
 
     It is `up` once the cloud has spoken on the connection: its keys note, retained, arrives at every one. A
     broker behind which no cloud listens gets nothing, so nothing is lost there.
@@ -72,11 +72,12 @@ class Line:
         self._tell = tell
         self.inbox = uplink.inbox
         self.arrived = uplink.arrived
-        self._connected = self._greeted = self.up = False
+        self._connected = self._greeted = self.up = self._forbidden = False
         self._now = self._again_at = self._next_checkpoint = self._confirmed_at = 0
         self._pause = _PAUSE_SAMPLES
         self.links = self.spoken = self.confirmed = 0
         self.refused: Counter[str] = Counter()
+        self._told_forbidden: set[str] = set()
 
     @property
     def dropped(self) -> int:
@@ -100,11 +101,13 @@ class Line:
         for _ in range(min(_AT_ONCE, len(self.inbox))):
             news = self._uplink.take()
             taken += len(news.payload)
-            if news.kind is Kind.ARRIVED:
-                yield from self._arrived(news, now)
-            else:
+            if news.kind is not Kind.ARRIVED:
                 self._note(news, now)
-            if taken > _BYTES_AT_ONCE:
+                continue
+            order = self._arrived(news, now)
+            if order is not None:
+                yield order
+            if taken > _BYTES_AT_ONCE or isinstance(order, Command):
                 return
 
     def publish_status(self, state: Literal["online", "offline"]) -> None:
@@ -132,13 +135,16 @@ class Line:
         match news.kind:
             case Kind.SENT:
                 self._confirmed_at = now
-                self.confirmed += news.seq is None
+                self.confirmed += news.seq is None and not self._forbidden
                 self._delivery.sent(news.seq)
+            case Kind.REFUSED:
+                self._confirmed_at = now
+                self._not_taken(news)
             case Kind.UP:
                 self._connected = True
                 self._link(now)
             case Kind.DOWN:
-                self._connected = self._greeted = False
+                self._connected = self._greeted = self._forbidden = False
                 self.spoken = self.confirmed = 0
                 self._link(now)
             case Kind.FAILED:
@@ -147,6 +153,14 @@ class Line:
                 if news.fault is not None:
                     raise news.fault
 
+    def _not_taken(self, news: News) -> None:
+        """The broker refused a message: whoever set it up is told, once for each reason."""
+        self._forbidden = self._forbidden or news.seq is None
+        self._delivery.refused(news.seq)
+        if news.why not in self._told_forbidden:
+            self._told_forbidden.add(news.why)
+            self._tell("forbidden", topic=news.topic, why=news.why)
+
     def _renew_if_nothing_is_confirmed(self, now: int) -> None:
         if not self._delivery.moving:
             self._confirmed_at = now
@@ -154,7 +168,7 @@ class Line:
             self._uplink.renew()
             self._confirmed_at = now
 
-    def _arrived(self, news: News, now: int) -> Iterator[Order]:
+    def _arrived(self, news: News, now: int) -> Order | None:
         order = self._orders.take(news.topic, news.payload, news.retained)
         if isinstance(order, Refused):
             self.refused[order.why] += 1
@@ -162,7 +176,8 @@ class Line:
             self._greeted = True
             self._link(now)
         else:
-            yield order
+            return order
+        return None
 
     def _link(self, now: int) -> None:
         up = self._connected and self._greeted and now >= self._again_at

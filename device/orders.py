@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from device.delivery import Ack
+from device.asks import Ack
 from device.envelope import EnvelopeError, downlink, open_once, topics
 from device.envelope.layout import Cursor
 from device.keys import Identity

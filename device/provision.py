@@ -120,9 +120,8 @@ class _Asking:
             while self._uplink.inbox:
                 if self._take(orders, self._uplink.take()):
                     return
-        raise ProvisionError(
-            f"{self._device}: {self._said or 'no answer'}; it may be asked again at any time"
-        )
+        said = self._said.removesuffix("; trying on") or "no answer"
+        raise ProvisionError(f"{self._device}: {said}; run this again at any time")
 
     def _ask(self) -> None:
         topic = topics.request(self._device)
@@ -132,7 +131,7 @@ class _Asking:
         if news.fault is not None:
             raise news.fault
         if news.kind is Kind.FAILED:
-            self._tell(f"no connection: {news.why}")
+            self._tell(f"no connection: {news.why}; trying on")
         if news.kind is Kind.DOWN:
             self._greeted = False
         if news.kind is not Kind.ARRIVED:

@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from device.capture import Outside, name_readers
 from device.envelope import Begin, EnvelopeError, Header, Opener, ReaderPublic, Sealer, topics, wrap
-from device.errors import DiskError
 from device.outbox import Outbox, Sealed
 from device.trust import Trust
 
@@ -77,7 +76,11 @@ class Resealer:
         self._after = timedelta(seconds=after_s)
 
     def due(self) -> list[str]:
-        """Return the utterances that are to be sealed anew before anything of them leaves."""
+        """Return the utterances that are to be sealed anew before anything of them leaves.
+
+        Raises:
+            DiskError: the disk can't be read now.
+        """
         now = self._now()
         keys = self._trust.at(now)
         old = self._data_keys.over(now - self._after, keys.reader) if keys else []
@@ -86,7 +89,10 @@ class Resealer:
     def anew(self, utterance: str) -> str:
         """Seal an utterance anew; return the name that it waits under from now on.
 
-        That is the old one, and it waits as it was, if it is gone, damaged, or the disk refuses.
+        That is the old one, and it waits as it was, if it is gone or damaged.
+
+        Raises:
+            DiskError: the disk refuses, and it waits as it was.
         """
         keys, held = self._trust.at(self._now()), self._data_keys.find(utterance)
         if keys is None or held is None or not self._whole(utterance):
@@ -96,7 +102,7 @@ class Resealer:
         again = _Again(name, data_key, readers, self._signing)
         try:
             self._outbox.replace(utterance, name, lambda row, kept: again.seal(row, kept, held.data_key))
-        except (EnvelopeError, DiskError):
+        except EnvelopeError:
             return utterance
         self._data_keys.keep(name, data_key, readers, keys.not_after)
         return name

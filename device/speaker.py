@@ -8,7 +8,7 @@ never keep a frame that the table in `session` did not ask to be kept.
 from contextlib import ExitStack, suppress
 
 from device import session
-from device.delivery import Ack
+from device.asks import Ack
 from device.envelope import Trigger
 from device.errors import DiskError
 from device.orders import Answer, Command, Granted, Order
@@ -279,7 +279,7 @@ class Speaker:
     def _obey(self, order: Order) -> None:
         match order:
             case Ack():
-                self.parts.delivery.acknowledged(order)
+                self.parts.delivery.acknowledged(order, self.sample)
                 self._tell("ack", id=order.utterance, state=order.state)
             case Answer() if self.phase is Phase.PROCESSING and self._turn.answers(order):
                 self.happen(Event.RESPONSE)

@@ -48,13 +48,16 @@ class Kind(Enum):
     UP = "up"
     DOWN = "down"
     SENT = "sent"
+    REFUSED = "refused"
     ARRIVED = "arrived"
     FAULT = "fault"
     FAILED = "failed"
 
 
 class News(NamedTuple):
-    """One report of the uplink's thread to the loop. `seq` is the outbox's, of a kept message SENT."""
+    """One report of the uplink's thread to the loop. `seq` is the outbox's, of a kept message SENT or
+    REFUSED; of the latter there are also the topic and why.
+    """
 
     kind: Kind
     seq: int | None = None
@@ -65,11 +68,19 @@ class News(NamedTuple):
     why: str = ""
 
 
+class _Said(NamedTuple):
+    """What message `mid` of a connection was."""
+
+    seq: int | None
+    topic: str
+
+
 class _Sent(NamedTuple):
-    """The broker confirmed message `mid` of the connection whose seqs these are."""
+    """The broker confirmed message `mid` of the connection that `said` these, or refused it, and `why`."""
 
     mid: int
-    seqs: dict[int, int]
+    said: dict[int, _Said]
+    why: str
 
 
 class Caller(NamedTuple):
@@ -92,13 +103,13 @@ class Tls(Protocol):
 
 
 class _Connection:
-    """How far a connection came, how long it may last, and the outbox's seq of each of its messages."""
+    """How far a connection came, how long it may last, and what it said that has no answer yet."""
 
     def __init__(self) -> None:
         self.opened = False
         self.stood = False
         self.until = monotonic() + _PATIENCE_S
-        self.seqs: dict[int, int] = {}
+        self.said: dict[int, _Said] = {}
         self.why = ""
         self.newest: paho.MQTTMessageInfo | None = None
 
@@ -164,22 +175,22 @@ class Uplink:
                 socket.socket.shutdown(line, socket.SHUT_RDWR)  # TCP's own: TLS is the other thread's
 
     def publish(self, departure: Departure, *, retain: bool = False) -> None:
-        """Hand a message to the socket, QoS 1; SENT will name its seq if the broker confirms it. Without a
-        connection it goes nowhere.
+        """Hand a message to the socket, QoS 1; SENT will name its seq if the broker confirms it, REFUSED if
+        it says (MQTT 5) that it did not take it. Without a connection it goes nowhere.
         """
         standing = self._standing
         if standing is None:
             return
         client, connection = standing
         connection.newest = client.publish(departure.topic, departure.payload, qos=1, retain=retain)
-        if departure.seq is not None:
-            connection.seqs[connection.newest.mid] = departure.seq
+        connection.said[connection.newest.mid] = _Said(departure.seq, departure.topic)
 
     def take(self) -> News:
         """Return the oldest of the news. Raises IndexError when there is none."""
         news = self.inbox.popleft()
         if isinstance(news, _Sent):
-            return News(Kind.SENT, news.seqs.pop(news.mid, None))
+            seq, topic = news.said.pop(news.mid, _Said(None, ""))
+            return News(Kind.REFUSED, seq, topic, why=news.why) if news.why else News(Kind.SENT, seq)
         self._taken_bytes += len(news.topic) + len(news.payload)
         return news
 
@@ -284,7 +295,7 @@ class Uplink:
         client.on_connect = on_connect
         client.on_subscribe = on_subscribe
         client.on_message = self._on_message
-        client.on_publish = lambda _c, _u, mid, _r, _p: self._tell(_Sent(mid, connection.seqs))
+        client.on_publish = lambda _c, _u, mid, reason, _p: self._tell(_sent(mid, reason, connection.said))
 
     def _other_protocol(self) -> None:
         """MQTT 5 where the broker has it; one that refuses it, as some do by silence, is asked in 3.1.1 next,
@@ -306,6 +317,11 @@ class Uplink:
     def _tell(self, news: News | _Sent) -> None:
         self.inbox.append(news)
         self.arrived.set()
+
+
+def _sent(mid: int, reason: ReasonCode, said: dict[int, _Said]) -> _Sent:
+    """What a PUBACK says; that of MQTT 3.1.1 knows no refusal."""
+    return _Sent(mid, said, str(reason) if reason.is_failure else "")
 
 
 def _in_a_line(error: Exception) -> str:

@@ -142,13 +142,13 @@ class RoughHome:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self.state, self.vault = directory / "speaker" / "overheard-state", directory / "cloud" / "vault"
-        self.port, self.claim_port = free_port(), free_port()
+        self.port, self.guest_port = free_port(), free_port()
         self.arrived: Counter[tuple[str, str]] = Counter()
         self._config = self._cloud_config()
         storage = self._config.storage
         self.files = BrokerFiles(storage.broker, storage.keys, datetime.now(UTC))
         root = Keys(storage.keys, self._config.keys).vkey
-        self.files.write(Address(["localhost"], self.port, self.claim_port, HOST), root)
+        self.files.write(Address(["localhost"], self.port, self.guest_port, HOST), root, [])
         self._cloud = self._open_cloud()
         self.acks: dict[str, str] = {}
         broker = open_own_broker(self.port, storage.broker)

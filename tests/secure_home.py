@@ -38,7 +38,7 @@ class SecureHome:
     """The files of `broker init` in `directory`, and what is made with them."""
 
     def __init__(self, directory: Path, **settings: Any) -> None:
-        self.port, self.claim_port = free_port(), free_port()
+        self.port, self.guest_port = free_port(), free_port()
         self.config_file = directory / "cloud.toml"
         lines = [f"[broker]\ntls = true\nkind = 'mosquitto'\nport = {self.port}\nbackoff_min_s = 0.05\n"]
         lines += [f"[{name}]\n{text}\n" for name, text in settings.items()]
@@ -49,7 +49,8 @@ class SecureHome:
 
     def write(self, root: str = "nobody's root") -> Mosquitto:
         """Write the broker's files; the broker, not started."""
-        self.files.write(Address(["localhost", "127.0.0.1"], self.port, self.claim_port, "127.0.0.1"), root)
+        address = Address(["localhost", "127.0.0.1"], self.port, self.guest_port, "127.0.0.1")
+        self.files.write(address, root, [])
         return open_own_broker(self.port, self.config.storage.broker)
 
     @contextmanager

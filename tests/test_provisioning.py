@@ -103,7 +103,7 @@ def running(config: Config, serial: str | None = "0123", now=lambda: datetime.no
 def test_a_new_speaker_waits_until_it_is_approved_and_then_speaks(home, tmp_path):
     config = new_speaker(home, tmp_path)
     with home.cloud() as cloud:
-        with pytest.raises(ProvisionError, match=r"devices approve ovh-.*; it may be asked again"):
+        with pytest.raises(ProvisionError, match=r"devices approve ovh-.*; run this again"):
             ask(config, wait_s=2.0)
         device = device_of(config)
         listed = CliRunner().invoke(cloud_app, ["devices", "list", "--config", str(home.config_file)])

@@ -71,7 +71,7 @@ def _asked_for(request: Request) -> Ed25519PublicKey:
         names = [(each.oid, each.value) for each in csr.subject]
         key = csr.public_key()
         fits = names == [(NameOID.COMMON_NAME, request.device)] and csr.is_signature_valid
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise EnvelopeError("request: no certificate signing request in it; drop it") from error
     if not fits or not isinstance(key, Ed25519PublicKey):
         raise EnvelopeError("request: asks for something else than its own Ed25519 certificate; drop it")

@@ -32,9 +32,10 @@ from firmware import NOW, Cpu, Firmware, greet, settings
 from limits import Limit, show
 
 from cloud_stub.broker import open_broker
+from device.asks import Ack
 from device.capture import Capture, Outside, Recorder
 from device.config import Config
-from device.delivery import Ack, Delivery
+from device.delivery import Delivery
 from device.endpoint import Endpoint, Limits
 from device.envelope import Header, Sealer, Trigger, wrap
 from device.keys import load_or_make
@@ -132,11 +133,11 @@ class Desk:
         for messages in self.sealed:
             self.delivery.send(messages, 0)
         self.outbox.checkpoint()
-        self.delivery.acknowledged(Ack(self.header.utterance, "complete", (), False, False))
+        self.delivery.acknowledged(Ack(self.header.utterance, "complete", (), False, False), 0)
 
     def capture(self) -> None:
         capture = self._capture(self._real)
-        self.delivery.acknowledged(Ack(capture.name, "complete", (), False, False))
+        self.delivery.acknowledged(Ack(capture.name, "complete", (), False, False), 0)
 
     def close(self) -> None:
         assert self.delivery.idle, "what was acknowledged is forgotten"

@@ -66,7 +66,7 @@ class Line:
         self.identity: Identity = load_or_make(directory / "state", "x25519")
         files = BrokerFiles(directory / "broker", directory / "keys", now)
         self.port = free_port()
-        files.write(Address(["localhost"], self.port, free_port(), "127.0.0.1"), "nobody's root")
+        files.write(Address(["localhost"], self.port, free_port(), "127.0.0.1"), "nobody's root", [])
         self.broker: Mosquitto = open_own_broker(self.port, directory / "broker")
         self.ca = files.authority.path
         self.pair = directory / "device.crt"

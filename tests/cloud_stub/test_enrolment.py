@@ -1,6 +1,9 @@
 """A request is answered by what is known of its device; nothing that arrives can make the cloud do more."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -19,6 +22,7 @@ from device.envelope import downlink, topics
 from device.envelope.layout import to_base64
 from device.envelope.request import Request, hardware_hash, sign_request
 
+ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 SIGNER = Ed25519PrivateKey.from_private_bytes(b"c" * 32)
 
@@ -104,6 +108,68 @@ def test_a_device_cannot_collect_certificates_without_end(open_enrolment, asker)
     later = NOW + timedelta(days=91)
     late = enrolment.take(asker.device, asker.request(Ed25519PrivateKey.generate()), later)
     assert said(late, asker.device)[0] == "issued", "those that are over do not count"
+
+
+def test_certificates_that_were_revoked_do_not_count(open_enrolment, devices, asker):
+    enrolment = open_enrolment("claimed")
+    for _ in range(LIVING):
+        enrolment.take(asker.device, asker.request(Ed25519PrivateKey.generate()), NOW)
+    known = devices.get(asker.device)
+    gone = tuple(msgspec.structs.replace(each, revoked=True) for each in known.certificates)
+    devices.put(msgspec.structs.replace(known, certificates=gone))
+    answer = enrolment.take(asker.device, asker.request(Ed25519PrivateKey.generate()), NOW)
+    assert said(answer, asker.device)[0] == "issued"
+
+
+def test_who_asks_again_and_again_does_not_wear_out_the_disk(open_enrolment, asker, tmp_path):
+    enrolment, request = open_enrolment(), asker.request(Ed25519PrivateKey.generate())
+    path = tmp_path / "devices" / f"{asker.device}.json"
+    enrolment.take(asker.device, request, NOW)
+    first = path.stat().st_ino
+    for seconds in range(59):
+        enrolment.take(asker.device, request, NOW + timedelta(seconds=seconds))
+    assert path.stat().st_ino == first, "not written again"
+    enrolment.take(asker.device, request, NOW + timedelta(seconds=61))
+    assert path.stat().st_ino != first
+
+
+def test_a_device_that_waits_can_be_forgotten_and_no_other(open_enrolment, devices, asker):
+    enrolment, request = open_enrolment(), asker.request(Ed25519PrivateKey.generate())
+    enrolment.take(asker.device, request, NOW)
+    revocation.forget(devices, asker.device)
+    assert devices.all() == []
+    enrolment.take(asker.device, request, NOW)
+    revocation.approve(devices, asker.device)
+    with pytest.raises(NoDevice, match="does not wait"):
+        revocation.forget(devices, asker.device)
+
+
+def test_no_request_undoes_a_revocation_however_many_come_meanwhile(open_enrolment, devices, asker, tmp_path):
+    """The command line is another process than the cloud; both read, change and write the same file."""
+    enrolment = open_enrolment("claimed")
+    enrolment.take(asker.device, asker.request(Ed25519PrivateKey.generate()), NOW)
+    revoke = (
+        "import sys; from pathlib import Path; from datetime import datetime, UTC\n"
+        "from cloud_stub.devices import Devices; from cloud_stub.broker_files import BrokerFiles\n"
+        "from cloud_stub import revocation\n"
+        "base, device = Path(sys.argv[1]), sys.argv[2]\n"
+        "files = BrokerFiles(base / 'broker', base / 'keys', datetime.now(UTC))\n"
+        "devices = Devices(base / 'devices')\n"
+        "for _ in range(100):\n"
+        "    revocation.approve(devices, device)\n"
+        "    revocation.revoke(devices, device, files)\n"
+        "    assert devices.get(device).state == 'revoked'\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", revoke, tmp_path, asker.device], cwd=ROOT) as other:
+        asked = 0
+        while other.poll() is None:
+            enrolment.take(
+                asker.device, asker.request(Ed25519PrivateKey.generate()), NOW + timedelta(days=100 * asked)
+            )
+            asked += 1
+    assert other.returncode == 0
+    assert asked > 10
+    assert devices.get(asker.device).state == "revoked"
 
 
 def test_no_more_than_so_many_devices_wait(open_enrolment, devices, voices):

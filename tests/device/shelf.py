@@ -10,8 +10,9 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from device.asks import Ack
 from device.bounds import Bounds
-from device.delivery import Ack, Delivery
+from device.delivery import Delivery
 from device.ledger import Checkpoint, Row, Signer, leaf_hash, open_note, parse_row, root_of
 from device.outbox import Departure, Outbox, Sealed
 

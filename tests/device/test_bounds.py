@@ -108,7 +108,7 @@ def test_what_was_dropped_is_neither_asked_about_nor_sent(small: Room) -> None:
         small.delivery.tend(s(hours * 3600))
         small.land(*(seq for seq, *_ in small.wire.carried))
     assert not gone & {seq for seq, _ in small.wire.take()}
-    small.delivery.acknowledged(complete(A))
+    small.delivery.acknowledged(complete(A), 0)
     assert len(dropped(small)) == 3, "the others grew too old; the late word on A changes nothing"
 
 

@@ -1,11 +1,14 @@
 """The device's certificate: what it keeps, what it refuses, and that it is never without one meanwhile."""
 
+import base64
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from cloud_stub.authority import Authority
 from device.certificate import Certificate
@@ -78,6 +81,39 @@ def test_what_is_not_this_devices_is_not_kept(identity, authority, tmp_path):
     assert not mine.take("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
     assert mine.certificate is None
     assert not (tmp_path / "state" / "tls.pem").exists()
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a")  # of odd certificates, from the library
+def test_whatever_byte_of_a_certificate_is_changed_it_is_not_kept_and_nothing_is_raised(
+    identity, authority, tmp_path
+):
+    mine = certificate(identity, authority, tmp_path)
+    der = x509.load_pem_x509_certificate(grant(mine, authority, identity.device).encode()).public_bytes(
+        Encoding.DER
+    )
+    for at in range(len(der)):
+        for value in {0, 1, 0x30, 0x80, 0xFF, der[at] ^ 1} - {der[at]}:
+            body = base64.encodebytes(der[:at] + bytes([value]) + der[at + 1 :]).decode()
+            pem = f"-----BEGIN CERTIFICATE-----\n{body}-----END CERTIFICATE-----\n"
+            assert not mine.take(pem), (at, value)
+
+
+def test_a_damaged_key_that_no_certificate_was_given_for_is_made_anew(identity, authority, tmp_path):
+    mine = certificate(identity, authority, tmp_path)
+    mine.request()
+    (tmp_path / "state" / "tls-next.key").write_bytes(b"torn")
+    assert mine.take(grant(mine, authority, identity.device))
+
+
+def test_a_certificate_that_comes_while_another_connects_does_not_lose_the_one_before(
+    identity, authority, tmp_path
+):
+    mine = certificate(identity, authority, tmp_path)
+    mine.take(grant(mine, authority, identity.device))
+    assert mine.next_pair().name == "tls.pem"  # the uplink begins to connect with the first
+    mine.take(grant(mine, authority, identity.device))
+    mine.settle()  # and the connection stands: it says nothing of the second
+    assert (tmp_path / "state" / "tls-before.pem").exists()
 
 
 def test_without_a_question_there_is_no_answer(identity, authority, tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.device.shelf import WINDOW, A, B, Room, complete, end, missing, sealed
+from tests.device.shelf import ASK, WINDOW, A, B, Room, complete, end, missing, sealed
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_messages_of_different_causes_keep_their_order(room: Room) -> None:
     flying = room.say(B, WINDOW - 1, ended=False)
     waits = flying[-1] + 1
     room.delivery.send([sealed(B, 7)], 0)
-    room.delivery.acknowledged(missing(A, (0, 0)))
+    room.delivery.acknowledged(missing(A, (0, 0)), 0)
     room.delivery.send([sealed(B, 8)], 0)
     room.wire.take()
     room.land(*flying)
@@ -127,11 +127,26 @@ def test_what_was_made_while_the_link_was_gone_leaves_late_and_once(room: Room) 
 def test_a_confirmation_that_comes_after_the_acknowledgement_is_not_kept_for_ever(room: Room) -> None:
     room.delivery.link(True, 0)
     seqs = room.say(A, 1)
-    room.delivery.acknowledged(complete(A))
+    room.delivery.acknowledged(complete(A), 0)
     for seq in [*seqs, None]:
         room.delivery.sent(seq)
     assert room.delivery.idle
     assert not room.delivery._landed
+
+
+def test_what_the_broker_refused_has_not_landed_and_is_asked_about(room: Room) -> None:
+    room.delivery.link(True, 0)
+    seqs = room.say(A, 1)
+    room.wire.take()
+    for seq in seqs:
+        room.delivery.refused(seq)
+    assert not room.delivery.moving, "its place in the window is free"
+    room.delivery.tend(ASK)
+    assert room.wire.take() == [(seqs[-1], "ask")]
+    room.delivery.refused(seqs[-1])
+    room.delivery.link(False, ASK)
+    room.delivery.link(True, ASK)
+    assert room.wire.take() == [(seq, "again") for seq in seqs]
 
 
 def test_a_confirmation_of_an_earlier_connection_confirms_nothing(room: Room) -> None:

@@ -11,8 +11,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from device.asks import Ack
 from device.bounds import Bounds
-from device.delivery import Ack
 from device.ledger import parse_row
 from device.outbox import Departure, Waiting
 from tests.device.shelf import ASK, WINDOW, Room, end, sealed
@@ -141,7 +141,7 @@ class World(RuleBasedStateMachine):
         utterance = f"{which + 1:032x}"
         ack = self.word(utterance)
         if ack is not None:
-            self.room.delivery.acknowledged(ack)
+            self.room.delivery.acknowledged(ack, self.now)
             self.room.delivery.tend(self.now)
             self.collect()
             self.settle(utterance)
@@ -191,7 +191,7 @@ class World(RuleBasedStateMachine):
             for utterance in list(self.made):
                 ack = self.word(utterance)
                 if ack is not None:
-                    self.room.delivery.acknowledged(ack)
+                    self.room.delivery.acknowledged(ack, self.now)
                     self.settle(utterance)
             self.time_passes(64 * ASK)
         assert self.room.outbox.waiting() == []

@@ -232,13 +232,13 @@ def test_nothing_that_waits_leaves_or_is_forgotten_while_the_disk_refuses(
     disk.set(NO_ROOM)
     room.delivery.link(True, 0)
     assert room.wire.take() == []
-    room.delivery.acknowledged(complete(A))
+    room.delivery.acknowledged(complete(A), 0)
     assert len(room.outbox.waiting()) == 10
     disk.lift()
     room.delivery.tend(s(60))
     assert sorted({seq for seq, _ in room.wire.take()}) == [waiting.seq for waiting in room.outbox.waiting()]
-    room.delivery.acknowledged(complete(A))
-    room.delivery.acknowledged(complete(B))
+    room.delivery.acknowledged(complete(A), 0)
+    room.delivery.acknowledged(complete(B), 0)
     assert room.delivery.unacknowledged == 0
     assert room.outbox.waiting() == []
     assert head_of_rows(room.outbox) == (room.outbox.size, head(room.outbox).root)
@@ -252,7 +252,7 @@ def test_an_acknowledgement_that_the_disk_refused_is_asked_for_again(tmp_path: P
     room.land(*seqs)
     room.wire.take()
     disk.set(NO_ROOM)
-    room.delivery.acknowledged(complete(A))
+    room.delivery.acknowledged(complete(A), 0)
     assert room.delivery.unacknowledged == 1
     disk.lift()
     room.delivery.tend(10 * ASK)

@@ -44,7 +44,7 @@ def delivered(room: Room, now: int) -> list[str]:
             room.delivery.sent(seq)
         room.delivery.tend(now)
     for utterance in arrived:
-        room.delivery.acknowledged(complete(utterance))
+        room.delivery.acknowledged(complete(utterance), now)
     assert room.delivery.idle
     assert room.outbox.waiting() == []
     assert all(kinds == ["begin", "segment", "segment", "end"] for kinds in arrived.values())

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import rfc8785
 
-from device.delivery import Ack
+from device.asks import Ack
 from device.envelope import ReaderKey, downlink, topics
 from device.errors import StorageError
 from device.ledger import Signer

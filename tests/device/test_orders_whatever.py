@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device.delivery import Ack
+from device.asks import Ack
 from device.envelope import downlink, topics
 from device.orders import Answer, Command, Granted, Keys, Order, Refused
 from device.trust import Trust

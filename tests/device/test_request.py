@@ -1,5 +1,7 @@
 """A request for a certificate: what the device signs is what is opened, and nothing else opens."""
 
+import base64
+
 import msgspec
 import pytest
 from cryptography import x509
@@ -94,6 +96,29 @@ CN = NameOID.COMMON_NAME
 def test_what_a_device_may_not_ask_for_is_refused(wrong):
     with pytest.raises(EnvelopeError):
         open_request(sign_request(request(**wrong), SIGNING))
+
+
+DER = x509.load_pem_x509_csr(request().csr.encode()).public_bytes(Encoding.DER)
+
+
+def signed_with(der: bytes) -> bytes:
+    body = base64.encodebytes(der).decode()
+    pem = f"-----BEGIN CERTIFICATE REQUEST-----\n{body}-----END CERTIFICATE REQUEST-----\n"
+    return sign_request(request(csr=pem), SIGNING)
+
+
+@pytest.mark.parametrize("at", range(len(DER)))
+def test_whatever_byte_of_its_csr_a_device_changes_nothing_else_is_raised(at):
+    """The device's signature is good: a claim is enough to send this."""
+    for value in {0, 1, 0x30, 0x7F, 0x80, 0xFF, DER[at] ^ 1, DER[at] ^ 0x20} - {DER[at]}:
+        with pytest.raises(EnvelopeError):
+            open_request(signed_with(DER[:at] + bytes([value]) + DER[at + 1 :]))
+
+
+@given(st.binary(max_size=200))
+def test_whatever_stands_where_the_csr_should_nothing_else_is_raised(der):
+    with pytest.raises(EnvelopeError):
+        open_request(signed_with(der))
 
 
 def test_nobody_asks_in_anothers_name():

@@ -230,11 +230,8 @@ def test_the_disk_has_the_old_one_alone_until_it_has_the_new_one_alone(bench: Be
     assert len(seqs) == 8
 
 
-@pytest.mark.parametrize("fault", [EnvelopeError("x"), DiskError("x")], ids=["damaged", "disk"])
 @pytest.mark.parametrize("at", [0, 3, 7])
-def test_what_goes_wrong_on_the_way_leaves_it_as_it_was_and_it_leaves_so(
-    bench: Bench, fault: Exception, at: int
-) -> None:
+def test_what_is_damaged_on_the_way_stays_as_it_was_and_leaves_so(bench: Bench, at: int) -> None:
     was = bench.say()
     before = seen_by_another(bench.path / "egress.db")
     bench.later()
@@ -244,7 +241,7 @@ def test_what_goes_wrong_on_the_way_leaves_it_as_it_was_and_it_leaves_so(
         nonlocal seen
         seen += 1
         if seen == at + 1:
-            raise fault
+            raise EnvelopeError("x")
 
     bench.watched.look = look
     size = bench.outbox.stock.bytes
@@ -256,6 +253,46 @@ def test_what_goes_wrong_on_the_way_leaves_it_as_it_was_and_it_leaves_so(
     bench.come_up()
     assert bench.names == [was.name]
     assert {departure.seq for departure in bench.lorry.taken} == set(before[1])
+
+
+@pytest.mark.parametrize("at", [0, 3, 7])
+def test_what_a_disk_refuses_on_the_way_is_sealed_anew_when_it_takes_it(bench: Bench, at: int) -> None:
+    was = bench.say()
+    before = seen_by_another(bench.path / "egress.db")
+    bench.later()
+    refusals = 2
+
+    def look(_: Iterator[Sealed]) -> None:
+        nonlocal at, refusals
+        at -= 1
+        if at < 0 and refusals:
+            refusals -= 1
+            raise DiskError("x")
+
+    bench.watched.look = look
+    bench.come_up()
+    assert bench.names == [was.name]
+    assert seen_by_another(bench.path / "egress.db") == before, "and nothing of it has left"
+    for five_s in range(1, 5):
+        bench.delivery.tend(five_s * 80_000)
+    assert refusals == 0
+    [row] = bench.rows("resealed")
+    assert bench.names == [row.utterance]
+    assert {departure.row.utterance for departure in bench.lorry.taken} == {row.utterance}
+
+
+def test_what_a_disk_has_no_room_to_seal_anew_keeps_nothing_else_from_leaving(bench: Bench) -> None:
+    old = bench.say()
+    bench.later()
+    new = bench.say(9, first=10_000)
+
+    def look(_: Iterator[Sealed]) -> None:
+        raise DiskError("x")
+
+    bench.watched.look = look
+    bench.come_up()
+    assert {departure.row.utterance for departure in bench.lorry.taken} == {new.name}
+    assert bench.names == [old.name, new.name]
 
 
 def test_a_segment_that_was_altered_on_the_card_leaves_it_as_it_was(bench: Bench) -> None:
@@ -328,7 +365,7 @@ def test_one_at_a_time_and_none_of_them_leaves_before(bench: Bench) -> None:
     assert [row.cause for row in bench.rows("resealed")] == old
     assert bench.delivery.unacknowledged == 3
     for name in bench.names:
-        bench.delivery.acknowledged(complete(name))
+        bench.delivery.acknowledged(complete(name), 0)
     assert bench.delivery.unacknowledged == 0
     assert bench.names == []
 
@@ -383,7 +420,7 @@ def test_no_disk_ever_has_a_data_key(bench: Bench) -> None:
 
 
 def gone_by_acknowledgement(bench: Bench, name: str) -> None:
-    bench.delivery.acknowledged(complete(name))
+    bench.delivery.acknowledged(complete(name), 0)
 
 
 def gone_by_bound(bench: Bench, _name: str) -> None:

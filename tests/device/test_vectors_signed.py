@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from device.delivery import Ack
+from device.asks import Ack
 from device.envelope import ReaderKey
 from device.keys import Identity
 from device.ledger import (

@@ -12,8 +12,9 @@ from pathlib import Path
 from random import Random
 
 from device.aside import open_outbox
+from device.asks import Ack
 from device.bounds import Bounds
-from device.delivery import Ack, Delivery
+from device.delivery import Delivery
 from device.envelope import Consent, Header, NamedReader, Sealer, Trigger, topics, wrap
 from device.envelope.layout import to_base64
 from device.keys import Identity, load_or_make
@@ -128,7 +129,7 @@ class Device:
         """The cloud has all of an utterance."""
         name = f"{number:032x}"
         self._mark(acknowledging=name)
-        self.delivery.acknowledged(Ack(name, "complete", (), False, False))
+        self.delivery.acknowledged(Ack(name, "complete", (), False, False), self.now)
 
 
 def set_synchronous(outbox: Outbox, synchronous: str) -> None:
