@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Protocol
 
 from cloud_stub.acks import Outgoing
@@ -52,7 +53,7 @@ class Cloud:
     """One cloud at one broker. Wait on `settled` for nothing to be in flight.
 
     address: of the broker. mind: None opens the one of `cloud_stub.hearing`. clock: UTC. watch: a
-    laboratory's eyes, called in the cloud's threads.
+    laboratory's eyes, called in the cloud's threads. running: seconds that never jump.
 
     Raises:
         KeyFileError, StorageError: as `Keys` and `Vault` do.
@@ -65,8 +66,9 @@ class Cloud:
         mind: Mind | None = None,
         clock: Callable[[], datetime] = utc_now,
         watch: Watch | None = None,
+        running: Callable[[], float] = monotonic,
     ) -> None:
-        self.keys = Keys(config.storage.keys, config.keys)
+        self.keys = Keys(config.storage.keys, config.keys, running)
         self.vault = Vault(config.storage.vault)
         self.ingest = Ingest(self.vault, self.keys, config.ingest, self._enqueue)
         self.failure: CloudError | None = None

@@ -1,8 +1,8 @@
 """The keys of the cloud: made on first run, in files that nobody else can read. The clock is an argument.
 
 `root.key` signs the keys note that devices pin; `signer.key` signs acknowledgements and answers; a reader key
-of the day opens what devices seal, stays for a grace period, and is then destroyed: by a clock that does not
-follow leaps, since a key that is gone is gone.
+of the day opens what devices seal, stays for a grace period, and is then destroyed: not by the wall clock
+alone, which may leap, since a key that is gone is gone.
 """
 
 import threading
@@ -16,10 +16,10 @@ import msgspec
 import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from cloud_stub.ages import Ages
 from cloud_stub.config import KeysSection
 from cloud_stub.errors import KeyFileError
 from cloud_stub.private_files import keep, private_directory, sync_directory, write_private
-from cloud_stub.steady import SteadyClock
 from device.envelope.errors import EnvelopeError
 from device.envelope.keys import ReaderKey
 from device.envelope.layout import to_base64
@@ -67,9 +67,8 @@ class Keys:
             epoch.key.public.id: epoch for epoch in map(_read_epoch, directory.glob("reader-*.key"))
         }
         epoch, self._grace = timedelta(seconds=settings.epoch_s), timedelta(seconds=settings.grace_s)
-        newest = max((epoch.not_before for epoch in self._epochs.values()), default=None)
-        patience = max(epoch, self._grace)
-        self._steady = SteadyClock(directory / "clock", epoch, patience, newest, running)
+        self._least_age = max(epoch, self._grace)
+        self._ages = Ages(directory / "ages", running)
 
     @property
     def vkey(self) -> str:
@@ -120,12 +119,14 @@ class Keys:
             raise KeyFileError(f"{path}: {error.strerror}; the cloud must own this directory") from error
         epoch = Epoch(key, not_before, not_after, path)
         self._epochs[key.public.id] = epoch
+        self._ages.of(self._epochs)
         return epoch
 
     def _destroy_old(self, now: datetime) -> None:
-        steady = self._steady.at(now)
-        for reader_id, epoch in list(self._epochs.items()):
-            if steady >= epoch.not_after + self._grace:
+        """Destroy what is over by the wall clock and old enough by running time: late does little harm."""
+        for reader_id, age in self._ages.of(self._epochs).items():
+            epoch = self._epochs[reader_id]
+            if now >= epoch.not_after + self._grace and age >= self._least_age:
                 _destroy(epoch.path)
                 del self._epochs[reader_id]
 

@@ -49,7 +49,8 @@ def run(
     speaker.run()
     waiting = speaker.parts.delivery.unacknowledged
     if waiting:
-        _say(f"{waiting} utterances wait in the outbox, sealed, for the next start")
+        wait = "1 utterance waits" if waiting == 1 else f"{waiting} utterances wait"
+        _say(f"{wait} in the outbox, sealed, for the next start")
 
 
 @app.command()

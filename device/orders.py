@@ -84,7 +84,7 @@ class _ResponseBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     utterance: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{32}\Z")]
 
 
-class _CommandBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _CommandBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     v: Literal[1]
     device: str
     serial: Annotated[int, msgspec.Meta(ge=0)]

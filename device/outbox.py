@@ -7,7 +7,6 @@ signed acknowledgement says so. Only ciphertext is ever written here.
 import hashlib
 import sqlite3
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -28,7 +27,7 @@ _HEAPS = """
 _RAN = "SELECT seconds, (SELECT coalesce(max(born_s), 0) FROM message) FROM running"
 
 _UNWRITTEN = 1000
-"""So many rows of what stayed may wait for room; beyond, the oldest is forgotten."""
+"""So many rows of what stayed may wait for room; of what comes then a row says how much it was."""
 
 
 class Sealed(NamedTuple):
@@ -82,7 +81,8 @@ class Outbox:
         self._path = path
         self._signer = signer
         self._lock = threading.RLock()
-        self._unwritten: deque[dict[str, Any]] = deque(maxlen=_UNWRITTEN)
+        self._unwritten: list[dict[str, Any]] = []
+        self._forgotten = 0
         self.trouble: str | None = None
         self.gone: Callable[[str], None] = lambda _: None
         with ExitStack() as opening, storage(path):
@@ -114,14 +114,17 @@ class Outbox:
 
     def jot(self, kind: str, **fields: Any) -> None:
         """Write down something that did not leave, now or, if the disk refuses, with the next row that it
-        takes, before that.
+        takes, before that; of what comes while very many wait, only how much it was.
         """
         try:
             self.note(kind, **fields)
         except DiskError:
             row_bytes(Row(index=0, kind=kind, **fields))  # type: ignore[arg-type]
             with self._lock:
-                self._unwritten.append({"kind": kind, **fields})
+                if len(self._unwritten) < _UNWRITTEN:
+                    self._unwritten.append({"kind": kind, **fields})
+                else:
+                    self._forgotten += 1
 
     def catch_up(self) -> None:
         """Write what was jotted down and is not on the disk yet, if there is anything."""
@@ -267,6 +270,8 @@ class Outbox:
             try:
                 for fields in self._unwritten:
                     rows.append(**fields)
+                if self._forgotten:
+                    rows.append(kind="dropped", cause=f"rows_forgotten:{self._forgotten}")
                 yield rows
                 self._db.execute("COMMIT")
             except BaseException:
@@ -276,6 +281,7 @@ class Outbox:
             for leaf in rows.leaves:
                 self._tree.append(leaf)
             self._unwritten.clear()
+            self._forgotten = 0
 
     @contextmanager
     def _noting_trouble(self) -> Iterator[None]:

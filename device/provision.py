@@ -132,6 +132,8 @@ class _Asking:
             raise news.fault
         if news.kind is Kind.FAILED:
             self._tell(f"no connection: {news.why}; trying on")
+        if news.kind is Kind.REFUSED:
+            self._tell(f"the broker refuses to pass the request on: {news.why}; see its access rules")
         if news.kind is Kind.DOWN:
             self._greeted = False
         if news.kind is not Kind.ARRIVED:

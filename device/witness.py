@@ -6,6 +6,15 @@ from typing import Protocol
 
 from device.outbox import Departure
 
+KINDS = frozenset(
+    {
+        "ack", "answer", "certificate", "cover", "damaged", "dropped", "forbidden", "link", "mute", "phase",
+        "publish", "refused", "rejected", "resealed", "score", "storage", "trigger", "unreachable",
+        "utterance", "verified",
+    }
+)  # fmt: skip
+"""Everything that a witness can be told."""
+
 
 class Witness(Protocol):
     """Told of what happens at `sample`, as plain values."""

@@ -161,7 +161,12 @@ def open_run(
         header = utterance.header
         at, length = header.first_sample / header.rate, len(utterance.pcm) / 2 / header.rate
         print(f"{at:8.2f} s  {length:6.2f} s  {header.trigger.kind}  {header.utterance}")
-    print(f"{out}: {len(utterances)} utterances, {seconds:.2f} s")
+    if len(utterances) == 1:
+        print(f"{out}: 1 utterance, {seconds:.2f} s")
+    else:
+        print(
+            f"{out}: {len(utterances)} utterances, {seconds:.2f} s, with 0.50 s of silence between each two"
+        )
 
 
 @app.command()

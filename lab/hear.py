@@ -149,7 +149,8 @@ class _Tally:
     def summary(self, files: int, elapsed_s: float) -> str:
         broken = f" ({self.broken} could not be heard)" if self.broken else ""
         return (
-            f"{files} files{broken}, {self.seconds / 3600:.3f} h of audio, {self.wakes} wakes, "
+            f"{files} file{'s' * (files != 1)}{broken}, {self.seconds / 3600:.3f} h of audio, "
+            f"{self.wakes} wake{'s' * (self.wakes != 1)}, "
             f"{self.rejected} rejected by the second ear, "
             f"{self.seconds / elapsed_s:.0f} x real time"
         )

@@ -82,7 +82,7 @@ class Show:
         left, self._left = self._left, []
         if left:
             total = sum(event["bytes"] for event in left)
-            self._line(left[-1]["sample"], f"{len(left)} messages left, {total:,} bytes", "blue")
+            self._line(left[-1]["sample"], f"{_count(len(left), 'message')} left, {total:,} bytes", "blue")
 
     def _line(self, sample: int, words: str, style: str) -> None:
         self._console.print(
@@ -110,25 +110,29 @@ def summary(evidence: Evidence) -> list[Row]:
         ),
         Row("heard", f"{(samples - muted) / RATE_HZ:.2f} s", "by both ears, and dropped at once"),
         Row("muted", f"{muted / RATE_HZ:.2f} s", "the microphone was closed"),
-        Row("kept", f"{kept / RATE_HZ:.2f} s", f"after {begun} triggers"),
+        Row("kept", f"{kept / RATE_HZ:.2f} s", f"after {_count(begun, 'trigger')}"),
         Row(
             "rejected",
-            f"{rejected} wakes",
+            _count(rejected, "wake"),
             f"proposed by the first ear and not by the second: {dropped / RATE_HZ:.2f} s dropped and wiped",
         ),
         Row(
             "sent",
             f"{sent / RATE_HZ:.2f} s",
-            f"in {len(evidence.publishes):,} messages of {size:,} bytes in all",
+            f"in {_count(len(evidence.publishes), 'message')} of {size:,} bytes in all",
         ),
         Row(
             "came through",
-            f"{len(passed)} messages",
+            _count(len(passed), "message"),
             f"{sum(map(len, passed)):,} bytes in sent.jsonl, last wills included",
         ),
         *_cover(evidence),
         Row("to", ", ".join(readers) or "nobody", "the readers whose keys open it"),
     ]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
 
 
 def _cover(evidence: Evidence) -> list[Row]:

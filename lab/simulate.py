@@ -32,6 +32,7 @@ from hardware.sim import SimBoard
 from hardware.world import Speed
 from lab.folder import TIMELINE, Settings, clear, export, write_settings
 from lab.gate import Gate
+from lab.mind import shared_mind
 from lab.scenario import Moment, Order, Scenario, place, sound_path
 from lab.tap import Tap
 from lab.timeline import Event, Timeline
@@ -146,7 +147,7 @@ class _Home:
         }
         path = write_settings(self._directory / "cloud.toml", settings, self._scenario.cloud)
         address = ("127.0.0.1", self._broker.port)
-        return Cloud(cloud_config.load(path), address, watch=self)
+        return Cloud(cloud_config.load(path), address, shared_mind(), watch=self)
 
     # -- what the cloud lets the laboratory see -----------------------------------------------------
 

@@ -117,7 +117,7 @@ def _recover(stage: Stage, phase: str) -> list[str]:
     if phase == "muted":
         stage.speaker.unmute()
     home.until("idle", _RECOVERS_S)
-    home.until("acknowledged", _RECOVERS_S)
+    home.until(lambda: not stage.speaker.waiting, _RECOVERS_S)
     stage.ask()
     home.until("idle", _RECOVERS_S)
     home.until("acknowledged", _RECOVERS_S)

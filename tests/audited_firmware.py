@@ -1,8 +1,8 @@
 """The firmware in a process that writes down every socket, name, file and program that Python opens in it.
 
-    python -B tests/audited_firmware.py LOG DEVICE_TOML [PORT_OF_A_STRANGER]
+    python -B -m tests.audited_firmware LOG COMMAND DEVICE_TOML [PORT_OF_A_STRANGER]
 
-With a third argument it also calls somebody it has no business with, so that the check can be seen to fail.
+With a fourth argument it also calls somebody it has no business with, so that the check can be seen to fail.
 What libraries open by themselves in C is not seen here.
 """
 
@@ -37,27 +37,27 @@ def watch(log: TextIO) -> None:
                 "socket.sendto" | "socket.sendmsg" | "subprocess.Popen" | "os.exec" | "os.system" | "os.fork"
             ):
                 say(event, str(given))
-            case "sqlite3.connect" | "open" if _writes(event, given):
-                say("write", str(given[0]))
+            case "sqlite3.connect" | "open" | "os.rename" if _writes(event, given):
+                say("write", str(given[1 if event == "os.rename" else 0]))
 
     sys.addaudithook(hook)
 
 
 def _writes(event: str, given: tuple[Any, ...]) -> bool:
-    """Whether a file may be changed: SQLite's is taken for it. A number is a file that is open already."""
-    if event == "sqlite3.connect":
+    """Whether a file may be changed: SQLite's is taken for it, as is a new name. A number is an open file."""
+    if event != "open":
         return True
     return not isinstance(given[0], int) and isinstance(given[2], int) and bool(given[2] & WRITES)
 
 
 def main() -> None:
-    with open(sys.argv[1], "w", encoding="utf-8") as log:
+    with open(sys.argv[1], "a", encoding="utf-8") as log:
         watch(log)
-        for port in sys.argv[3:]:
+        for port in sys.argv[4:]:
             socket.create_connection(("127.0.0.1", int(port))).close()
         from device.__main__ import main as firmware
 
-        sys.argv = ["overheard-device", "run", "--config", sys.argv[2]]
+        sys.argv = ["overheard-device", sys.argv[2], "--config", sys.argv[3]]
         firmware()
 
 

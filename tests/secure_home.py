@@ -19,6 +19,7 @@ from cloud_stub.broker import Mosquitto, find_mosquitto, open_own_broker
 from cloud_stub.broker_files import Address, BrokerFiles
 from cloud_stub.cloud import Cloud
 from cloud_stub.loopback import free_port
+from scripts.rough_home import Nobody
 
 needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 PATIENCE_S = 15.0
@@ -57,7 +58,7 @@ class SecureHome:
     def cloud(self) -> Iterator[Cloud]:
         """The broker and the cloud, up."""
         with self.broker_up():
-            cloud = Cloud(self.config, ("127.0.0.1", self.port), mind=_Nobody())
+            cloud = Cloud(self.config, ("127.0.0.1", self.port), mind=Nobody())
             cloud.start()
             try:
                 assert cloud.up.wait(PATIENCE_S)
@@ -93,13 +94,6 @@ class SecureHome:
         if pair is not None:
             context.load_cert_chain(pair, pair.with_suffix(".key"))
         return context
-
-
-class _Nobody:
-    """A mind for clouds that are asked nothing."""
-
-    def answer(self, _pcm: bytes) -> Any:
-        raise AssertionError("nobody was to ask anything")
 
 
 class Caller:

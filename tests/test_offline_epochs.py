@@ -23,6 +23,7 @@ from device.envelope import Begin, ReaderKey, open_utterance
 from device.ledger import Row, parse_row
 from hardware.board import RATE_HZ
 from hardware.sim import SimBoard
+from tests.cloud_stub.clocks import Running
 from tests.cloud_stub.conftest import settings
 from tests.cloud_stub.test_cloud import Echo
 
@@ -61,7 +62,7 @@ class Home:
     """A speaker and its cloud, with a broker between them that can go away."""
 
     def __init__(self, path: Path, stack: ExitStack, more: str = "") -> None:
-        self.wall = BEGAN
+        self.wall, self.running = BEGAN, Running()
         self.broker = stack.enter_context(open_broker("mosquitto", 0, path / "broker"))
         config = settings(path / "cloud")
         config = msgspec.structs.replace(
@@ -69,7 +70,7 @@ class Home:
         )
         self.eyes, self.mind = Eyes(), Echo()
         address = ("127.0.0.1", self.broker.port)
-        self.cloud = Cloud(config, address, self.mind, lambda: self.wall, self.eyes)
+        self.cloud = Cloud(config, address, self.mind, lambda: self.wall, self.eyes, self.running)
         stack.callback(self.cloud.stop)
         self.cloud.start()
         (path / "keys.note").write_text(self.cloud.keys.note(self.wall))
@@ -120,10 +121,16 @@ class Home:
         self.until(lambda: not self.speaker.parts.line.up)
 
     def sleep(self, days: float) -> None:
-        """Both clocks go on, and the cloud works meanwhile; the speaker hears next to nothing of it."""
+        """All clocks go on, that of the speaker's samples too, and the cloud works meanwhile; of each half
+        day the speaker hears one frame.
+        """
         over = self.wall + days * DAY
         while self.wall < over:
-            self.wall = min(self.wall + DAY / 2, over)
+            passed = min(DAY / 2, over - self.wall)
+            self.wall += passed
+            self.running.days(passed / DAY)
+            self.board._world.now += round(passed.total_seconds()) * RATE_HZ
+            self.speaker.pass_frame()
             self.cloud.tick()
 
     def come_back(self) -> None:
@@ -223,7 +230,7 @@ def test_without_being_sealed_anew_it_is_lost_beyond_the_grace_and_a_row_says_so
     tmp_path: Path, stack: ExitStack
 ) -> None:
     """What a speaker that was restarted does: it has no key to seal anew with."""
-    home = Home(tmp_path, stack, "outbox.max_age_s = 60\n")
+    home = Home(tmp_path, stack)
     home.speaker.parts.delivery.reseal = None
     home.go_offline()
     old = home.tap()
@@ -234,9 +241,12 @@ def test_without_being_sealed_anew_it_is_lost_beyond_the_grace_and_a_row_says_so
     assert home.waiting == {old}
     asked = len(home.rows("begin"))
     home.go(60)
-    home.until(lambda: not home.waiting)
-    assert [(row.utterance, row.cause) for row in home.rows("dropped")] == [(old, "outbox_age")]
     assert len(home.rows("begin")) - asked < 10, "asks ever more rarely"
+    home.sleep(4)
+    assert home.waiting == {old}
+    home.sleep(1)
+    assert not home.waiting
+    assert [(row.utterance, row.cause) for row in home.rows("dropped")] == [(old, "outbox_age")]
 
 
 def test_several_are_sealed_anew_in_order_one_a_frame_and_leave_after_that(

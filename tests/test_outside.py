@@ -52,6 +52,15 @@ def test_a_wrong_interpreter_gets_one_line() -> None:
     ]
 
 
+def test_an_environment_without_pytest_gets_one_line(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path)], check=True)
+    python = tmp_path / "bin" / "python"
+    done = outside(str(python))
+    assert done.returncode == 2
+    what = f"scripts/outside: {python}: no pytest or hatchling in it"
+    assert done.stderr.splitlines() == [f"{what}; run scripts/setup .venv dev, or say --fresh"]
+
+
 @pytest.mark.parametrize(
     "example", re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[:2], ids=["test", "fixture"]
 )

@@ -9,10 +9,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
-from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import paho.mqtt.client as paho
@@ -20,26 +18,21 @@ import pytest
 from msgspec.structs import replace
 from paho.mqtt.enums import CallbackAPIVersion
 
-from cloud_stub import config as cloud_config
-from cloud_stub.broker import find_mosquitto, open_broker
-from cloud_stub.cloud import Cloud
-from cloud_stub.keys import Keys
+from cloud_stub.broker import find_mosquitto
 from device.config import Config, load
 from device.envelope import Header, topics
 from device.envelope.layout import Cursor
 from device.ledger import LEFT
 from device.line import caller
-from device.provision import provision
 from device.self_report import Report, names, report
 from device.self_report.fields import of_struct
 from device.self_report.means import MEANS
 from device.self_report.report import NO_DEVICE
 from lab.scenario import Order, Scenario, Step
 from lab.simulate import simulate
-from tests.secure_home import PATIENCE_S, SecureHome
+from tests.audited import AUDIO, Audited, Message, audit_plain, audit_secure, unlisted, unwritten
 
 ROOT = Path(__file__).resolve().parents[1]
-AUDIO = ROOT / "lab" / "scenarios" / "audio"
 EVERYTHING = {
     "home_assistant": {"discovery": True},
     "privacy": {"pad_s": 1.0, "cover_per_day": 1000},
@@ -48,28 +41,11 @@ EVERYTHING = {
 pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 
 
-class Message(NamedTuple):
-    """One message as a subscriber got it."""
-
-    topic: str
-    payload: bytes
-
-    def fields(self) -> set[str]:
-        """The names of every field of its JSON."""
-        part = self.topic.rsplit("/", 1)[-1]
-        if part in {"segment", "checkpoint"} or not self.payload:
-            return set()
-        if part == "begin":
-            return names(json.loads(Cursor(self.payload[4:], part).json()))
-        if part in {"end", "request"}:
-            return names(json.loads(Cursor(self.payload, part).json()))
-        return names(json.loads(self.payload))
-
-
 class Run(NamedTuple):
     """What passed the broker in a run, and the settings of the speaker."""
 
     messages: list[Message]
+    down: list[Message]
     config: Config
 
 
@@ -114,8 +90,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
         simulate(Scenario("everything", timeline, speaker=EVERYTHING), directory, detour=detour)
     config = load(directory / "device.toml")
-    up = [message for message in messages if "/down/" not in message.topic and message.topic != topics.KEYS]
-    return Run(up, config)
+    ways: tuple[list[Message], list[Message]] = [], []
+    for message in messages:
+        ways["/down/" in message.topic or message.topic == topics.KEYS].append(message)
+    return Run(*ways, config)
 
 
 def unsaid(said: Report, messages: list[Message]) -> set[str]:
@@ -226,122 +204,61 @@ def test_a_field_that_nobody_explains_cannot_be_reported() -> None:
     assert unused == set()
 
 
-class Ear:
-    """What the cloud lets others see."""
-
-    def __init__(self) -> None:
-        self.messages: list[Message] = []
-
-    def arrived(self, topic: str, payload: bytes) -> None:
-        self.messages.append(Message(topic, payload))
-
-    def heard(self, *_: object) -> None:
-        pass
-
-
-def test_a_request_for_a_certificate_says_what_it_is_said_to_say(tmp_path: Path) -> None:
-    home = SecureHome(tmp_path, devices='approve = "claimed"')
-    home.write(Keys(home.config.storage.keys, home.config.keys).vkey)
-    folder = tmp_path / "speaker"
-    folder.mkdir()
-    for file in home.files.bundle.iterdir():
-        (folder / file.name).write_bytes(file.read_bytes())
-        (folder / file.name).chmod(0o600)
-    config = load(folder / "speaker.toml")
-    before = {path.name for path in folder.iterdir()}
-    ear = Ear()
-    with home.broker_up():
-        cloud = Cloud(home.config, ("127.0.0.1", home.port), watch=ear)
-        cloud.start()
-        try:
-            provision(config, "0123", lambda _: None, wait_s=PATIENCE_S, again=False)
-        finally:
-            cloud.stop()
-    requests = [message for message in ear.messages if message.topic.endswith("/request")]
-    said = report(config)
-    assert requests
-    assert unsaid(said, requests) == set()
-    (entry,) = [each for each in said.leaves if each.kind == "request"]
-    assert unseen(replace(said, leaves=(entry,)), requests) == set()
-    state = Path(config.device.state_dir)
-    assert unlisted(said, [path.name for path in state.iterdir() if path.name not in before]) == set()
-
-
 # -- the process -------------------------------------------------------------------------------------
 
 
-def unlisted(said: Report, written: list[str]) -> set[str]:
-    """Names of files that were written and that the report does not have."""
-    return {name for name in written if not any(fnmatch(name, file.name) for file in said.files)}
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Audited:
+    return audit_secure(tmp_path_factory.mktemp("secure"))
 
 
-class Audited(NamedTuple):
-    """A firmware that was audited while it woke, sent, and was answered: what it opened, and its report."""
-
-    opened: list[tuple[str, Any]]
-    said: Report
-    broker: int
-    state: Path
-
-    def strange(self) -> list[tuple[str, Any]]:
-        """What it opened that the report does not have."""
-        return [(what, detail) for what, detail in self.opened if not self._known(what, detail)]
-
-    def _known(self, what: str, detail: Any) -> bool:
-        match what:
-            case "connect":
-                return bool(detail[1] == self.broker)
-            case "name":
-                return detail == "localhost"
-            case "bind":
-                return bool(detail[1] == 0)  # any port: nobody could know it and call
-            case "pair":
-                return True
-            case "write":
-                path = Path(detail.removeprefix("file://").partition("?")[0])
-                return path.parent == self.state and not unlisted(self.said, [path.name])
-        return False
+def test_it_opens_no_other_socket_and_no_other_file(secure: Audited) -> None:
+    assert secure.strange() == []
+    assert {what for what, _ in secure.opened} == {"connect", "name", "bind", "pair", "write"}
+    kinds = {to.who for to in secure.said.destinations}
+    provisioning = "the broker, for a first certificate"
+    assert kinds == {"the broker", provisioning, "this machine's name server", "itself"}
+    assert unlisted(secure.said, secure.written) == set()
 
 
-def audit(directory: Path, *more: str) -> Audited:
-    """Let the firmware run through a question, in a process that is audited."""
-    directory.mkdir(exist_ok=True)
-    with open_broker("mosquitto", 0, directory / "broker") as broker:
-        (directory / "cloud.toml").write_text(
-            f'[storage]\ndirectory = "cloud"\n[broker]\nkind = "none"\nport = {broker.port}\n'
-        )
-        cloud = Cloud(cloud_config.load(directory / "cloud.toml"), ("127.0.0.1", broker.port))
-        (directory / "keys.note").write_text(cloud.keys.note(datetime.now(UTC)))
-        (directory / "device.toml").write_text(
-            f'[device]\nstate_dir = "state"\n[cloud]\nroot = "{cloud.keys.vkey}"\nkeys = "keys.note"\n'
-            f'[board]\nroom = ["{AUDIO / "alexa_time.flac"}"]\nroom_ends = true\npace = "6"\n'
-            f'[uplink]\nhost = "localhost"\nport = {broker.port}\n[home_assistant]\ndiscovery = true\n'
-        )
-        cloud.start()
-        try:
-            command = [sys.executable, "-B", "-m", "tests.audited_firmware"]
-            files = [str(directory / "audit.jsonl"), str(directory / "device.toml")]
-            subprocess.run([*command, *files, *more], cwd=ROOT, check=True, timeout=90, capture_output=True)
-        finally:
-            cloud.stop()
-    opened = [tuple(json.loads(line)) for line in (directory / "audit.jsonl").read_text().splitlines()]
-    return Audited(opened, report(load(directory / "device.toml")), broker.port, directory / "state")
+def test_it_says_of_no_file_that_is_not_written(secure: Audited) -> None:
+    assert unwritten(secure.said, secure.written) == set()
 
 
-def test_it_opens_no_other_socket_and_no_other_file(tmp_path: Path) -> None:
-    audited = audit(tmp_path)
-    assert audited.strange() == []
-    assert {what for what, _ in audited.opened} == {"connect", "name", "bind", "pair", "write"}
-    kinds = {to.who for to in audited.said.destinations}
-    assert kinds == {"the broker", "this machine's name server", "itself"}
-    assert unlisted(audited.said, [path.name for path in audited.state.iterdir()]) == set()
+def test_a_file_that_is_dropped_from_the_report_or_misnamed_is_missed(secure: Audited) -> None:
+    for number, file in enumerate(secure.said.files):
+        rest = (*secure.said.files[:number], *secure.said.files[number + 1 :])
+        assert unlisted(replace(secure.said, files=rest), secure.written), file.name
+        misnamed = replace(file, name=f"{file.name}s")
+        assert unwritten(replace(secure.said, files=(*rest, misnamed)), secure.written) == {misnamed.name}
+
+
+def test_over_tls_too_nothing_leaves_that_it_does_not_say(secure: Audited) -> None:
+    assert unsaid(secure.said, secure.messages) == set()
+
+
+def test_everything_that_it_lists_is_seen_in_some_run(run: Run, secure: Audited, tmp_path: Path) -> None:
+    device = replace(load(secure.settings).device, state_dir=str(tmp_path))
+    said = report(replace(load(secure.settings), device=device))
+    seen = [
+        Message(re.sub("ovh-[a-z2-7]+", NO_DEVICE, message.topic), message.payload)
+        for message in (*run.messages, *run.down, *secure.messages)
+    ]
+    assert all(each.leaves for each in said.leaves)
+    assert unseen(said, seen) == set()
+    came = {message.topic for message in seen}
+    assert {each.topic for each in said.comes_in} - came == {topics.certificate(NO_DEVICE)}
+    assert any("a new certificate" in line for line in secure.told), (
+        "one came, which only the speaker may hear"
+    )
 
 
 def test_a_call_to_somebody_else_is_noticed(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as stranger:
         port = stranger.getsockname()[1]
-        audited = audit(tmp_path, str(port))
-    assert ["127.0.0.1", port] in [detail for what, detail in audited.strange() if what == "connect"]
+        audited = audit_plain(tmp_path, str(port))
+    assert audited.strange() == [("name", "127.0.0.1"), ("connect", ["127.0.0.1", port])]
+    assert unlisted(audited.said, audited.written) == set()
 
 
 # -- as it is shown ----------------------------------------------------------------------------------
@@ -360,4 +277,8 @@ def test_the_command_line_shows_it_all_and_makes_nothing(tmp_path: Path, words: 
     for each in (*said.leaves, *said.comes_in):
         assert each.topic in flat
         assert all(field.name in flat for field in each.fields)
+    if not words:
+        top = shown.splitlines()[1:4]
+        assert [line.split()[0] for line in top] == ["destinations", "topics", "files"]
+        assert top[2].split()[1:] == [str(len(said.files)), "names,", "in", said.state_dir]
     assert not (tmp_path / "state").exists()

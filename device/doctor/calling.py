@@ -1,7 +1,7 @@
 """The way to the broker, step by step; the first that fails is the last that is tried. TCP and TLS carry no
 message, and so have no row.
 
-While the firmware runs it ends with TLS: a second session under the device's name would throw out the first.
+While the firmware runs it ends with TLS, and with what the ledger has of the firmware's own call (`session`).
 Otherwise it connects as the firmware would, without a last will, after writing the ledger's row of the
 connection (cause `doctor`); it subscribes to the cloud's keys, and publishes nothing.
 """
@@ -15,6 +15,7 @@ from time import monotonic
 
 from device.certificate import PAIR, tls_context
 from device.doctor.finding import Finding, fail, failed, ok, warn
+from device.doctor.session import session
 from device.doctor.subject import Subject
 from device.envelope import topics
 from device.errors import DeviceError, KeyFileError
@@ -25,7 +26,6 @@ from device.uplink import Caller, Kind, News, Uplink
 
 _TCP_S = 3.0
 _MQTT_S = 10.0
-_NOTE_S = 5.0
 
 
 class _Pair:
@@ -58,9 +58,11 @@ def broker(subject: Subject) -> Iterator[Finding]:
         yield failed("broker", error)
         return
     if subject.firmware_runs:
-        yield ok("broker", "MQTT not tried: the firmware runs, and has the session")
+        yield session(subject)
     elif identity is None:
-        yield warn("broker", "MQTT not tried: the device has no keys yet", "start it once")
+        yield warn(
+            "broker", "MQTT not tried: the device has no keys yet", "start it once: overheard-device run"
+        )
     else:
         yield from _session(subject, identity, tls)
 
@@ -128,13 +130,15 @@ def _session(subject: Subject, identity: Identity, tls: _Pair | None) -> Iterato
 
 
 def _talk(uplink: Uplink, subject: Subject) -> Iterator[Finding]:
-    up = _await(uplink, _MQTT_S, Kind.UP, Kind.FAILED)
+    up = awaited(uplink, _MQTT_S, Kind.UP, Kind.FAILED)
     if up is None or up.kind is not Kind.UP:
         why = up.why if up is not None else "no answer"
         yield fail("broker", f"no MQTT session: {why}", "read the broker's log; see `certificate`")
         return
     yield ok("broker", "an MQTT session stands")
-    note = _await(uplink, _NOTE_S, Kind.ARRIVED)
+    if not subject.config.cloud.root:
+        return  # nothing that comes could be believed: `settings` says so
+    note = awaited(uplink, subject.note_s, Kind.ARRIVED)
     if note is None:
         yield fail(
             "cloud", "no keys note came: there is no cloud behind this broker", "start overheard-cloud"
@@ -155,13 +159,15 @@ def _talk(uplink: Uplink, subject: Subject) -> Iterator[Finding]:
         yield ok("cloud", f"its keys came, valid until {keys.not_after:%Y-%m-%d %H:%M} UTC")
 
 
-def _await(uplink: Uplink, within_s: float, *kinds: Kind) -> News | None:
+def awaited(uplink: Uplink, within_s: float, *kinds: Kind) -> News | None:
+    """Return the first news of these kinds, or None; others are dropped."""
     until = monotonic() + within_s
-    while (left := until - monotonic()) > 0:
-        uplink.arrived.wait(left)
+    while True:
         uplink.arrived.clear()
-        while uplink.inbox:
+        while uplink.inbox:  # before it waits: what came together stays here when the first of it is taken
             news = uplink.take()
             if news.kind in kinds:
                 return news
-    return None
+        if (left := until - monotonic()) <= 0:
+            return None
+        uplink.arrived.wait(left)

@@ -1,5 +1,7 @@
 """Every check, in the order in which one depends on the other."""
 
+import re
+import shlex
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -7,7 +9,7 @@ from pathlib import Path
 from device.config import Config, load
 from device.doctor import around, calling, hearing, keeping
 from device.doctor.finding import Finding, fail, failed, ok
-from device.doctor.subject import Subject
+from device.doctor.subject import NOTE_S, Subject
 from device.errors import ConfigError
 from hardware.board import Board
 
@@ -23,24 +25,45 @@ CHECKS: tuple[Callable[[Subject], Finding], ...] = (
 )
 
 
-def examine(path: Path | None, now: datetime, open_board: Callable[[Config], Board]) -> Iterator[Finding]:
-    """Yield what every check finds of the speaker whose settings are at `path`."""
+def examine(
+    path: Path | None, now: datetime, open_board: Callable[[Config], Board], note_s: float = NOTE_S
+) -> Iterator[Finding]:
+    """Yield what every check finds of the speaker whose settings are at `path`.
+
+    What it says to do can be pasted: each command of ours has the settings in it. `note_s`: how long to wait
+    for the cloud's keys note.
+    """
+    for finding in _examine(path, now, open_board, note_s):
+        yield finding if path is None else finding._replace(do=_with_settings(finding.do, path))
+
+
+def _with_settings(do: str, path: Path) -> str:
+    return re.sub(
+        r"overheard-device [a-z-]+", lambda found: f"{found[0]} --config {shlex.quote(str(path))}", do
+    )
+
+
+def _examine(
+    path: Path | None, now: datetime, open_board: Callable[[Config], Board], note_s: float
+) -> Iterator[Finding]:
     try:
         config = load(path)
     except ConfigError as error:
         yield failed("settings", error)
         return
     yield _settings(config, path)
-    subject = Subject(config, now, open_board)
+    subject = Subject(config, now, open_board, note_s)
     yield from hearing.board(subject)
     for check in CHECKS:
-        yield check(subject)
+        if config.cloud.root or check is not keeping.cloud_keys:  # `_settings` has said it
+            yield check(subject)
     yield from calling.broker(subject)
 
 
 def _settings(config: Config, path: Path | None) -> Finding:
     uplink = config.uplink
     if not config.cloud.root:
-        return fail("settings", "cloud.root: empty", "paste the root key that `overheard-cloud keys` prints")
+        what = "cloud.root: empty, so no cloud can be believed, and it does not start"
+        return fail("settings", what, "paste the root key that `overheard-cloud keys` prints")
     line = "TLS" if uplink.ca else "plain MQTT"
     return ok("settings", f"{path or 'the defaults'}: calls {uplink.host}:{uplink.port}, {line}")

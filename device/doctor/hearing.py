@@ -27,6 +27,7 @@ _CLIPPED = 0.01
 """So much of a second at full scale is no accident."""
 _QUIET_DB = -80.0
 """Below the noise of any room and any microphone."""
+_GIVE_ROOM = 'the board is simulated and hears recordings: give [board] room = ["my-recording.wav"]'
 
 
 class Level(NamedTuple):
@@ -106,7 +107,7 @@ def _microphone(board: Board, subject: Subject) -> Iterator[Finding]:
         yield failed("microphone", error)
         return
     yield _arriving(level)
-    yield loudness(level)
+    yield loudness(level, simulated=subject.config.board.name == "sim")
 
 
 def _remembers_mute(subject: Subject) -> bool:
@@ -141,19 +142,22 @@ def _arriving(level: Level) -> Finding:
     return ok("microphone", what)
 
 
-def loudness(level: Level) -> Finding:
-    """What a second's level says of the microphone."""
+def loudness(level: Level, *, simulated: bool = False) -> Finding:
+    """What a second's level says of the microphone; a simulated one has no gain that could be turned up."""
     what = f"{level.rms_db:.0f} dBFS over 1 s"
     if level.rms_db == -math.inf:
         return fail(
             "level",
             "nothing but zeros",
-            "check the microphone's cable, channel and gain; no room is so silent",
+            _GIVE_ROOM
+            if simulated
+            else "check the microphone's cable, channel and gain; no room is so silent",
         )
     if level.clipped >= _CLIPPED:
         return fail(
             "level", f"{what}, {level.clipped:.0%} at full scale", "turn the gain down, or find what hums"
         )
     if level.rms_db < _QUIET_DB:
-        return warn("level", f"{what}: next to nothing", "speak; if it stays so, turn the gain up")
+        louder = _GIVE_ROOM if simulated else "speak; if it stays so, turn the gain up"
+        return warn("level", f"{what}: next to nothing", louder)
     return ok("level", what)

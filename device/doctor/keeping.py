@@ -23,6 +23,12 @@ _LEAST_FREE = 16 << 20
 
 _NEARLY = 0.8
 
+_LONG_S = 3600
+"""A cloud that is there takes an utterance within seconds."""
+
+_WAITS = "SELECT count(DISTINCT utterance), coalesce(sum(length(payload)), 0) FROM message"
+_LONGEST = "SELECT coalesce(max(seconds - born_s), 0) FROM running, message"
+
 
 def keys(subject: Subject) -> Finding:
     """The device's own keys, and who can read them."""
@@ -31,7 +37,9 @@ def keys(subject: Subject) -> Finding:
     except DeviceError as error:
         return failed("keys", error)
     if identity is None:
-        return warn("keys", f"{subject.state}: none yet", "start it once: it makes them")
+        return warn(
+            "keys", f"{subject.state}: none yet", "start it once, it makes them: overheard-device run"
+        )
     mode = stat.S_IMODE(subject.state.stat().st_mode)
     if mode & 0o077:
         return warn("keys", f"{subject.state}: others can look into it", f"run: chmod 700 {subject.state}")
@@ -123,6 +131,8 @@ class _Waiting(NamedTuple):
     utterances: int
     bytes: int
     rows: int
+    longest_s: int = 0
+    """How long the oldest has waited while the firmware ran."""
 
 
 def outbox(subject: Subject) -> Finding:
@@ -143,6 +153,9 @@ def outbox(subject: Subject) -> Finding:
         return warn("outbox", f"{what}; set aside: {', '.join(aside)}", "keep these as evidence, elsewhere")
     if held.utterances > _NEARLY * bounds.max_utterances or held.bytes > _NEARLY * bounds.max_bytes:
         return warn("outbox", f"{what}: nearly full", "see `broker`; beyond [outbox] the oldest are dropped")
+    if held.longest_s > _LONG_S:
+        what = f"{what}; the oldest has waited for {held.longest_s / 3600:.0f} h of running"
+        return warn("outbox", what, "see `broker`, and that overheard-cloud runs: only its word empties it")
     return ok("outbox", what)
 
 
@@ -151,6 +164,7 @@ def _look(path: Path) -> _Waiting:
         rows = examine(db, path).size
         if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'message'").fetchone():
             return _Waiting(0, 0, rows)
-        query = "SELECT count(DISTINCT utterance), coalesce(sum(length(payload)), 0) FROM message"
-        utterances, size = db.execute(query).fetchone()
-    return _Waiting(utterances, size, rows)
+        utterances, size = db.execute(_WAITS).fetchone()
+        knows = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'running'").fetchone()
+        longest_s = db.execute(_LONGEST).fetchone()[0] if knows else 0
+    return _Waiting(utterances, size, rows, longest_s)

@@ -14,6 +14,9 @@ from device.keys import Identity, is_new, load_or_make
 from device.trust import CloudKeys, Trust
 from hardware.board import Board
 
+NOTE_S = 5.0
+"""So long the cloud's keys note may take: the broker has it, so it comes at once or not at all."""
+
 _LOCKS = Path("/proc/locks")
 
 
@@ -23,6 +26,7 @@ class Subject(NamedTuple):
     config: Config
     now: datetime
     open_board: Callable[[Config], Board]
+    note_s: float = NOTE_S
 
     @property
     def state(self) -> Path:

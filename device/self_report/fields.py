@@ -5,12 +5,15 @@ from collections.abc import Iterator, Mapping
 import msgspec
 from msgspec import inspect
 
+_NULL = "null"
+"""In a struct that leaves out what has its default, a field that may be null is absent instead."""
+
 _PLAIN: dict[type[inspect.Type], str] = {
     inspect.IntType: "integer",
     inspect.FloatType: "number",
     inspect.StrType: "string",
     inspect.BoolType: "true or false",
-    inspect.NoneType: "null",
+    inspect.NoneType: _NULL,
 }
 
 
@@ -56,8 +59,11 @@ def _meaning(means: Mapping[str, str], kind: str, name: str) -> str:
 def _walk(of: inspect.Type, name: str) -> Iterator[tuple[str, str]]:
     match of:
         case inspect.StructType():
+            absent = of.cls.__struct_config__.omit_defaults
             for field in of.fields:
-                yield from _walk(field.type, f"{name}.{field.encode_name}" if name else field.encode_name)
+                inner = f"{name}.{field.encode_name}" if name else field.encode_name
+                for found, text in _walk(field.type, inner):
+                    yield found, text.replace(_NULL, "absent") if absent and field.default is None else text
         case inspect.VarTupleType() | inspect.ListType():
             yield from _walk(of.item_type, f"{name}[]")
         case inspect.TupleType():

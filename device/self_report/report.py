@@ -70,7 +70,7 @@ FILES = (
     File("hardware", "a hash of device id and the board's serial number, so that a copied card is noticed"),
     File("mute", "whether it was muted from afar"),
     File("keys.note", "the cloud's keys, as they came last"),
-    File("serials", "the newest command of the cloud's, so that no older one counts"),
+    File("serial", "the newest command of the cloud's, so that no older one counts"),
     File("egress.db", "the ledger, and what waits to be sent: ciphertext"),
     File("egress.db-wal", "what SQLite has not moved into that file yet"),
     File("egress.db-shm", "SQLite's index of it"),

@@ -20,6 +20,7 @@ def as_json(report: Report) -> str:
 def as_lines(report: Report) -> Iterator[str]:
     """Yield the report line by line."""
     yield f"{report.device}: all that can leave it, come in, or be written, with these settings"
+    yield from _summary(report)
     yield from ("", "Whom it talks to. It opens no other socket.", "")
     for to in report.destinations:
         yield f"  {to.who}: {to.where}"
@@ -35,6 +36,15 @@ def as_lines(report: Report) -> Iterator[str]:
     yield from ("", f"What is written, in {report.state_dir} and nowhere else.", "")
     for file in report.files:
         yield f"  {file.name}: {file.holds}"
+
+
+def _summary(report: Report) -> Iterator[str]:
+    leave = dict.fromkeys(each.topic for each in report.leaves if each.leaves)
+    to = ", ".join(f"{each.who} ({each.where})" for each in report.destinations)
+    kinds = ", ".join(each.kind for each in report.leaves if each.leaves)
+    yield f"  destinations  {len(report.destinations)}: {to}"
+    yield f"  topics        {len(leave)} out ({kinds}), {len(report.comes_in)} in"
+    yield f"  files         {len(report.files)} names, in {report.state_dir}"
 
 
 def _message(message: Leaving) -> Iterator[str]:

@@ -98,7 +98,7 @@ def packaged(name: str) -> tuple[Path, bytes]:
     folder = models_of("pyopen_wakeword")
     if folder is None:
         raise ModelError(
-            "wake word: openWakeWord's networks are not installed; pip install 'overheard[openwakeword]' "
+            "wake word: openWakeWord's networks are not installed; run scripts/setup .venv openwakeword "
             "(their weights are CC BY-NC-SA 4.0: not for commercial use)"
         )
     path = folder / f"{name}.tflite"

@@ -111,7 +111,8 @@ def _library() -> ModuleType:
         import pyroomacoustics.experimental
     except ImportError as error:
         raise NotInstalled(
-            f"rooms need pyroomacoustics ({error}); install it: pip install 'overheard[study]'"
+            f"rooms need pyroomacoustics ({error}); run scripts/setup .venv study, "
+            "or install the wheel with [study] behind its name"
         ) from error
     pyroomacoustics.constants.set(
         "num_threads", 1

@@ -33,7 +33,7 @@ def adapt(start: Row, examples: Examples) -> Row:
     try:
         from scipy.optimize import minimize
     except ImportError as error:
-        raise EnrolError("enrolling needs scipy; pip install 'overheard[study]'") from error
+        raise EnrolError("enrolling needs scipy; run scripts/setup .venv study") from error
     x = examples.x.astype(np.float64)
     mean, spread = x.mean(axis=0), x.std(axis=0) + 1e-2
     x = (x - mean) / spread

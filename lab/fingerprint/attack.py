@@ -85,7 +85,7 @@ class Measured(msgspec.Struct, frozen=True):
 def check() -> None:
     """Raises FingerprintError: scikit-learn is not installed. Ask before anything is read."""
     if find_spec("sklearn") is None:
-        raise FingerprintError("scikit-learn: not installed; pip install 'overheard[fingerprint]'")
+        raise FingerprintError("scikit-learn: not installed; run scripts/setup .venv fingerprint")
 
 
 def measure(

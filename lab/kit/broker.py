@@ -9,9 +9,7 @@ from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
-
-import paho.mqtt.publish as paho
+from typing import Literal, Self, get_args
 
 from cloud_stub.broker import Broker, open_broker
 from cloud_stub.loopback import HOST
@@ -19,10 +17,15 @@ from lab.kit import packets
 from lab.kit.connection import Connection
 from lab.kit.delays import EVER, Delays
 from lab.kit.door import Door
+from lab.kit.errors import KitError
 from lab.kit.faults import Faults, Way
 from lab.kit.packets import Packet
+from lab.kit.publish import publish
 from lab.kit.record import Record
 from lab.kit.seen import Seen
+
+Kind = Literal["auto", "mosquitto", "amqtt"]
+"""Which real broker stands behind; `auto` is mosquitto where it is installed."""
 
 
 class MockBroker(Seen):
@@ -38,11 +41,17 @@ class MockBroker(Seen):
     def __init__(
         self,
         directory: Path,
-        kind: Literal["auto", "mosquitto", "amqtt"] = "auto",
+        kind: Kind = "auto",
         aim: str = "ovh-*",
         behind: Broker | None = None,
     ) -> None:
-        """`behind` is a broker of your own, not yet started; without it one is made in `directory`."""
+        """`behind` is a broker of your own, not yet started; without it one is made in `directory`.
+
+        Raises:
+            KitError: there is no such kind. BrokerError: it is not installed.
+        """
+        if kind not in get_args(Kind):
+            raise KitError(f"broker {kind!r}: no such broker; one of {', '.join(get_args(Kind))}")
         self.aim = aim
         self.told: Callable[[], None] = lambda: None
         """Called after every packet and at the end of every connection, from the door's threads."""
@@ -76,15 +85,26 @@ class MockBroker(Seen):
     # -- faults between packets, and within them ---------------------------------------------------
 
     def cut(
-        self, *, after_publishes: int | None = None, within_publish: int | None = None, after_bytes: int = 1
+        self,
+        *,
+        after_publishes: int | None = None,
+        within_publish: int | None = None,
+        after_bytes: int | None = None,
     ) -> None:
         """Break the line without a goodbye, once; the client may come back at once.
 
         Now; or after so many PUBLISHes from a client, counted from now, the last of which still reaches the
-        broker and is not confirmed; or within one, counted so too, after some of its bytes.
+        broker and is not confirmed; or within one, counted so too, after some of its bytes (1).
+
+        Raises:
+            KitError: bytes of which PUBLISH, or both ways at once.
         """
+        if within_publish is None and after_bytes is not None:
+            raise KitError("cut: after_bytes of which PUBLISH? say within_publish=7 too")
+        if within_publish is not None and after_publishes is not None:
+            raise KitError("cut: after a PUBLISH or within one, not both; leave one out")
         if within_publish is not None:
-            self._faults.cut_at(within_publish, after_bytes)
+            self._faults.cut_at(within_publish, 1 if after_bytes is None else after_bytes)
         elif after_publishes is not None:
             self._faults.cut_at(after_publishes, None)
         else:
@@ -232,4 +252,4 @@ class MockBroker(Seen):
         return [each for each in self._door.connections if self.aims_at(each.client)]
 
     def _publish(self, topic: str, payload: bytes) -> None:
-        paho.single(topic, payload, qos=1, retain=True, hostname=HOST, port=self._real.port)
+        publish(self._real.port, topic, payload, retain=True)

@@ -5,7 +5,6 @@ For a test of your own ingest leave it out: `keys` has what an ingest needs inst
 
 from collections import defaultdict
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,13 +12,13 @@ from cloud_stub import config as cloud_config
 from cloud_stub.acks import Outgoing
 from cloud_stub.cloud import Cloud
 from cloud_stub.door import Words
-from cloud_stub.response import Mind
 from cloud_stub.whose import Whose
 from device.envelope import downlink, topics
 from lab.folder import Settings, write_settings
 from lab.kit.broker import MockBroker
 from lab.kit.opened import Opened, opened
 from lab.kit.speaker import SimSpeaker
+from lab.mind import shared_mind
 
 _PATIENCE_S = 10.0
 
@@ -39,6 +38,12 @@ class Heard(NamedTuple):
     pcm: bytes | None
     heard: str | None
     answer: str | None
+
+    def __repr__(self) -> str:
+        """All but the sound, of which only the length: it would fill the screen of a test that fails."""
+        sound = "None" if self.pcm is None else f"<{len(self.pcm) // 2} samples>"
+        said = {name: repr(value) for name, value in self._asdict().items()} | {"pcm": sound}
+        return f"Heard({', '.join(f'{name}={text}' for name, text in said.items())})"
 
 
 class StubCloud:
@@ -121,15 +126,7 @@ class StubCloud:
 
     def _make(self) -> Cloud:
         address = (self._broker.host, self._broker.port)
-        return Cloud(self._config, address, _mind(), watch=_Watch(self._words))
-
-
-@cache
-def _mind() -> Mind:
-    """One for all clouds of a test run: it remembers nothing, and takes its time to open."""
-    from cloud_stub.hearing import open_mind
-
-    return open_mind()
+        return Cloud(self._config, address, shared_mind(), watch=_Watch(self._words))
 
 
 class _Watch:

@@ -31,7 +31,7 @@ class Home:
             **{phase: self._in_phase(phase) for phase in PHASES},
             "online": lambda: speaker.online,
             "offline": lambda: not speaker.online,
-            "acknowledged": lambda: not speaker.waiting,
+            "acknowledged": lambda: bool(speaker.acknowledged) and not speaker.waiting,
         }
 
     @property
@@ -68,8 +68,8 @@ class Home:
     def until(self, condition: str | Callable[[], object], within_s: float = 30.0) -> None:
         """Let time pass until a condition holds.
 
-        condition: a phase; `online`, `offline`; `acknowledged` (nothing waits any more); or anything to call,
-        asked before every frame.
+        condition: a phase; `online`, `offline`; `acknowledged` (something has been, since the home began, and
+        nothing waits any more); or anything to call, asked before every frame.
 
         Raises:
             NotSeen: it did not within so many seconds of sample time. KitError: there is no such condition.

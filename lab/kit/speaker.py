@@ -16,16 +16,18 @@ from device.envelope import ReaderKey
 from device.keys import write_private
 from device.ledger import Row, parse_row
 from device.outbox import Waiting
+from device.witness import KINDS
 from hardware.board import FRAME_SAMPLES, RATE_HZ
 from hardware.sim import SimBoard
 from lab.folder import Settings, write_settings
 from lab.kit.broker import MockBroker
-from lab.kit.errors import NotSeen
+from lab.kit.errors import KitError, NotSeen
 from lab.kit.still import Still
 from lab.timeline import Event, Timeline
 
 _FINGER_S = 0.2  # a tap, or a switch, until the firmware is sure of it
 _FRAME_S = FRAME_SAMPLES / RATE_HZ
+_KINDS = KINDS - {"score"}  # fifty a second: the timeline's file has them
 
 
 def utc_now() -> datetime:
@@ -131,6 +133,11 @@ class SimSpeaker:
         return self._firmware.parts.line.up and self._broker.published_by(self.device) > 0
 
     @property
+    def acknowledged(self) -> list[str]:
+        """The ids of the utterances that the cloud has said to have, in order, since the speaker was made."""
+        return [each["id"] for each in self.said("ack") if each["state"] != "missing"]
+
+    @property
     def waiting(self) -> list[Waiting]:
         """The messages that it keeps, sealed, until the cloud acknowledges their utterance."""
         return self._firmware.parts.outbox.waiting()
@@ -149,7 +156,13 @@ class SimSpeaker:
         """What it told its witness of these kinds: utterance, trigger, answer, ack, link, refused, phase ...
 
         `sample` counts from the firmware's last start.
+
+        Raises:
+            KitError: it has no such kind: see `device.witness.KINDS`.
         """
+        for kind in kinds:
+            if kind not in _KINDS:
+                raise KitError(f"said {kind!r}: no such kind; one of {', '.join(sorted(_KINDS))}")
         return self._timeline.of(*kinds)
 
     # -- time --------------------------------------------------------------------------------------
@@ -174,9 +187,13 @@ class SimSpeaker:
         while not condition():
             if self.now >= last:
                 link = "online" if self.online else "offline"
-                how = f"the speaker is {self.phase}, {link}, {len(self.waiting)} messages wait"
+                how = f"the speaker is {self.phase}, {link}, {self._counted()}"
                 raise NotSeen(f"home: {what} did not come within {within_s:g} s; {how}")
             self.pass_frame()
+
+    def _counted(self) -> str:
+        waiting, kept, heard_of = len(self.waiting), len(self.said("utterance")), len(self.acknowledged)
+        return f"messages waiting: {waiting}, utterances kept: {kept}, acknowledged: {heard_of}"
 
     def hear_from(self, topic: str, say: Callable[[], None]) -> None:
         """Let somebody say something to the speaker on a topic, and return once it is there, to be taken up

@@ -29,7 +29,7 @@ class _Wake(Heard, frozen=True):
 def check() -> None:
     """Raises StudyError: what writes Parquet is not installed. Ask before hours of work."""
     if find_spec("pyarrow") is None:
-        raise StudyError("pyarrow: not installed, and Parquet needs it; pip install 'overheard[study]'")
+        raise StudyError("pyarrow: not installed, and Parquet needs it; run scripts/setup .venv study")
 
 
 def write(out: Path, study: Study, places: Places) -> None:

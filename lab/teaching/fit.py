@@ -38,7 +38,7 @@ def fit(examples: Examples, regularisation: float = REGULARISATION) -> Row:
     try:
         from sklearn.linear_model import LogisticRegression
     except ImportError as error:
-        raise LabError("teaching needs scikit-learn; pip install 'overheard[study]'") from error
+        raise LabError("teaching needs scikit-learn; run scripts/setup .venv study") from error
     yes, no = examples.y == 1, examples.y == 0
     if not yes.any() or not no.any():
         raise LabError("nothing to tell apart: recordings with the word and without it are needed")

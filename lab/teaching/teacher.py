@@ -31,7 +31,7 @@ class Teacher:
         spec = find_spec("pyopen_wakeword")
         if spec is None or not spec.submodule_search_locations:
             raise LabError(
-                "no teacher: pip install 'overheard[openwakeword]' (CC BY-NC-SA heads come with it)"
+                "no teacher: run scripts/setup .venv openwakeword (CC BY-NC-SA heads come with it)"
             )
         path = Path(spec.submodule_search_locations[0], "models", "embedding_model.tflite")
         rows = _REACH + _STRIDE * (_AT_ONCE - 1)

@@ -116,9 +116,7 @@ def test_a_broker_that_dies_at_start_says_why_in_one_line(tmp_path):
     program.chmod(0o755)
     with pytest.raises(BrokerError) as caught:
         Mosquitto(str(program), free_port(), tmp_path / "broker").start()
-    assert (
-        str(caught.value) == f"{program}: Error: Out of luck.; see {tmp_path / 'broker' / 'embedded.conf'}"
-    )
+    assert str(caught.value) == f"{program}: Error: Out of luck.; see {tmp_path / 'broker' / 'embedded.conf'}"
 
 
 @needs_mosquitto

@@ -12,6 +12,7 @@ from cloud_stub.cloud import Cloud
 from cloud_stub.config import load
 from cloud_stub.errors import ConfigError
 from device.envelope import Begin, ReaderPublic, device_id
+from tests.cloud_stub.clocks import Running
 
 NOBODY = ("127.0.0.1", 1)
 
@@ -103,12 +104,13 @@ def test_what_was_said_before_goes_by_the_order_of_speaking_whatever_the_clock_s
 
 
 def test_a_reader_key_is_destroyed_after_its_grace_without_a_link_too(config, now):
-    clock = [now]
-    cloud = Cloud(config, NOBODY, Told(), clock=lambda: clock[0])
+    clock, running = [now], Running()
+    cloud = Cloud(config, NOBODY, Told(), clock=lambda: clock[0], running=running)
     old = cloud.keys.epoch(now).path
     for day in range(1, 9):
         assert old.exists()
         clock[0] = now + timedelta(days=day)
+        running.days(1)
         cloud.tick()
     assert not old.exists()
     cloud.stop()

@@ -36,8 +36,11 @@ def test_the_default_reader_is_hybrid(tmp_path, now):
 
 
 def test_everything_is_private_and_the_same_after_a_restart(tmp_path, now):
-    first = Keys(tmp_path / "keys", SETTINGS)
+    running = Running()
+    first = Keys(tmp_path / "keys", SETTINGS, running)
     note = first.note(now)
+    running.days(20 / 24)
+    assert first.note(now + timedelta(hours=20)) == note
     again = Keys(tmp_path / "keys", SETTINGS)
     assert (again.vkey, again.note(now + timedelta(hours=20))) == (first.vkey, note)
     assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == 0o700
@@ -76,10 +79,14 @@ def test_a_clock_set_back_makes_a_key_that_is_valid_then(tmp_path, now):
     assert body(keys, before)["not_before"] == "2026-11-20T08:00:00Z"
 
 
-@pytest.mark.parametrize("name", ["root.key", "signer.key", "reader-*.key", "clock"])
+@pytest.mark.parametrize("name", ["root.key", "signer.key", "reader-*.key", "ages"])
 @pytest.mark.parametrize("fault", ["open to others", "damaged"])
 def test_a_key_file_that_is_open_or_damaged_is_one_line(tmp_path, now, name, fault):
-    Keys(tmp_path, SETTINGS).epoch(now)
+    running = Running()
+    keys = Keys(tmp_path, SETTINGS, running)
+    keys.epoch(now)
+    running.days(1 / 24)
+    keys.epoch(now)
     [path] = tmp_path.glob(name)
     if fault == "damaged":
         path.write_bytes(path.read_bytes()[:-5])

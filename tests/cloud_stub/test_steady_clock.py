@@ -1,4 +1,4 @@
-"""A cloud's clock that leaps destroys no key that is still needed, either way and over restarts."""
+"""A cloud's clock that leaps or creeps destroys no key that is still needed, either way and over restarts."""
 
 from datetime import timedelta
 
@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cloud_stub.ages import Ages
 from cloud_stub.config import load
 from cloud_stub.errors import KeyFileError
 from cloud_stub.keys import Keys
-from cloud_stub.steady import SteadyClock
 from tests.cloud_stub.clocks import Running
 
 SETTINGS = msgspec.structs.replace(load(None).keys, suite="x25519")
@@ -76,7 +76,7 @@ def test_a_clock_that_stays_ahead_is_believed_after_a_grace_of_running_time(hall
     assert not hall.opens
 
 
-def test_doubt_is_counted_over_restarts_and_a_restart_ends_it_no_sooner(hall):
+def test_running_time_is_counted_over_restarts_and_a_restart_adds_nothing(hall):
     hall.wall += YEARS
     hall.keys.note(hall.wall)
     for _ in range(GRACE):
@@ -94,22 +94,54 @@ def test_a_clock_that_is_ahead_at_the_start_destroys_nothing(hall):
     assert hall.opens
 
 
-def test_without_its_memory_it_goes_by_the_newest_key(hall):
-    (hall.directory / "clock").unlink()
-    hall.wall += YEARS
-    hall.start()
+def test_steps_of_less_than_a_day_that_add_up_destroy_nothing(hall):
+    for _ in range(100):
+        hall.running.days(1 / 86_400)
+        hall.wall += 23 * DAY / 24
+        hall.keys.note(hall.wall)
+        assert hall.opens
+
+
+def test_a_clock_that_is_set_by_seconds_changes_nothing(hall):
+    for _ in range(8 * 24 - 1):
+        hall.wall += DAY / 28_800
+        hall.go(1 / 24)
+        hall.wall -= DAY / 28_800
     assert hall.opens
+    hall.go(1 / 24)
+    assert not hall.opens
 
 
-def test_a_clock_set_back_for_years_destroys_nothing_and_nothing_when_it_is_right_again(hall):
+def test_without_its_memory_it_counts_anew(hall):
+    hall.go(6)
+    (hall.directory / "ages").unlink()
+    hall.start()
+    hall.go(GRACE - 1 / 24)
+    assert hall.opens
+    hall.go(2 / 24)
+    assert not hall.opens
+
+
+def test_a_cloud_that_is_off_at_night_destroys_after_a_grace_of_days_that_it_ran(hall):
+    nights = 0
+    while hall.opens:
+        hall.go(14 / 24)
+        hall.wall += DAY * 10 / 24
+        hall.start()
+        nights += 1
+    assert nights == GRACE * 24 / 14
+
+
+def test_a_clock_set_back_for_years_destroys_nothing_until_it_is_right_again(hall):
     hall.go(2)
     hall.wall -= YEARS
     hall.go(3 * GRACE)
     early = hall.keys.epoch(hall.wall)
     assert hall.opens
     hall.wall += YEARS
-    hall.go(GRACE - 1)
-    assert hall.opens
+    hall.go(1 / 24)
+    assert not hall.opens
+    hall.go(GRACE - 2)
     assert early.path.exists()
 
 
@@ -131,30 +163,38 @@ def test_after_two_days_switched_off_it_goes_on_as_before_but_later(hall):
     assert not hall.opens
 
 
-@settings(deadline=None, max_examples=30)
-@given(st.lists(st.tuples(st.floats(1.5, 5000), st.booleans(), st.integers(1, 30)), max_size=12))
-def test_no_leap_of_days_destroys_a_key_before_a_grace_of_running_time(tmp_path_factory, now, leaps):
-    hall = Hall(tmp_path_factory.mktemp("hall"), now)
+MOVES = st.one_of(st.floats(-1, 1), st.floats(-5000, 5000))
+"""Days that a wall clock is moved by: small steps as often as leaps."""
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.floats(-5000, 5000), st.lists(st.tuples(MOVES, st.integers(1, 12), st.booleans()), max_size=60))
+def test_no_clock_destroys_a_key_before_a_grace_of_running_time(tmp_path_factory, now, start, moves):
+    hall = Hall(tmp_path_factory.mktemp("hall"), now + start * DAY)
     ran = 0
-    for days, ahead, hours in leaps:
+    for days, hours, restarted in moves:
         if ran + hours >= 24 * GRACE:
             break
-        hall.wall = now + ran * DAY / 24 + (days * DAY if ahead else -days * DAY)
+        hall.wall = max(hall.wall + days * DAY, now - 2 * YEARS)
+        if restarted:
+            hall.start()
         hall.go(hours / 24)
         ran += hours
         assert hall.opens
 
 
 def test_what_it_remembers_is_whole_or_refused(tmp_path):
-    path = tmp_path / "clock"
-    for text in (b"{}", b"", b'{"v":1,"believed":"2026-11-23T08:00:00","doubted_s":null}'):
+    path = tmp_path / "ages"
+    for text in (b"{}", b"", b'{"v":1,"ran_s":{"x":-1}}'):
         path.write_bytes(text)
         path.chmod(0o600)
-        with pytest.raises(KeyFileError, match=r"clock: not a time; [^\n]*$"):
-            SteadyClock(path, DAY, DAY, None, Running())
+        with pytest.raises(KeyFileError, match=r"ages: not the ages of keys; [^\n]*$"):
+            Ages(path, Running())
 
 
-def test_a_time_that_cannot_be_remembered_is_an_error_of_one_line(tmp_path, now):
-    clock = SteadyClock(tmp_path / "gone" / "clock", DAY, DAY, None, Running())
-    with pytest.raises(KeyFileError, match=r"clock: [^;]*; the cloud must own this directory$"):
-        clock.at(now)
+def test_an_age_that_cannot_be_remembered_is_an_error_of_one_line(tmp_path):
+    running = Running()
+    ages = Ages(tmp_path / "gone" / "ages", running)
+    running.days(1)
+    with pytest.raises(KeyFileError, match=r"ages: [^;]*; the cloud must own this directory$"):
+        ages.of(["a key"])

@@ -32,6 +32,7 @@ class Patient:
         self.path = directory / "my.toml"
         self.now: datetime = NOW
         self.board = SimBoard(noise_floor=30)
+        self.note_s = PATIENCE_S
         self.identity: Identity = load_or_make(self.state, "x25519")
         MuteMemory(self.state, first_run=True)
         (self.state / "keys.note").write_text(keys_note())
@@ -46,7 +47,7 @@ class Patient:
 
     def findings(self, open_board: Callable[[Config], SimBoard] | None = None) -> list[Finding]:
         """What the doctor finds."""
-        return list(examine(self.path, self.now, open_board or (lambda _: self.board)))
+        return list(examine(self.path, self.now, open_board or (lambda _: self.board), self.note_s))
 
     def words(self) -> dict[str, list[str]]:
         """The words of each check."""

@@ -71,13 +71,6 @@ def test_what_is_lost_again_and_again_is_repaired_at_every_answer_to_a_question(
     assert repaired == [(seqs[1], "missing")] * 14
 
 
-def test_what_never_left_is_not_missing(room: Room) -> None:
-    seqs = room.say(A, 1)
-    room.delivery.acknowledged(missing(A, (0, 0), begin=True), 0)
-    room.delivery.link(True, 0)
-    assert room.wire.take() == [(seq, "late") for seq in seqs]
-
-
 def test_what_the_cloud_misses_is_not_taken_for_delivered_when_the_link_breaks(room: Room) -> None:
     room.delivery.link(True, 0)
     seqs = room.say(A, 1)

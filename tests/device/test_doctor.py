@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +16,18 @@ from msgspec import json
 
 from cloud_stub.authority import Authority
 from device.certificate import Certificate
-from device.doctor import Finding, as_json, as_lines
+from device.config import load
+from device.doctor import Finding, as_json, as_lines, examine
 from device.doctor.around import boxed
+from device.doctor.calling import awaited
+from device.doctor.hearing import Level, loudness
 from device.envelope.request import open_request
 from device.hardware_bond import bind
 from device.ledger import Signer
 from device.mute import MuteMemory
 from device.outbox import Outbox
 from device.trust import utc_text
+from device.uplink import Caller, Kind, News, Uplink
 from hardware.board import RATE_HZ, Frame, Microphone
 from hardware.sim import SimBoard
 from tests.device.house import CLOUD_ROOT, NOW, nobody_answers, recording
@@ -100,6 +105,23 @@ def test_without_a_root_nothing_can_be_believed(patient: Patient) -> None:
     assert patient.words()["settings"] == ["fail"]
 
 
+def test_a_root_that_is_empty_is_said_once(cared_for: tuple[Patient, Ward]) -> None:
+    patient, _ = cared_for
+    patient.settings = patient.settings.replace(f'"{CLOUD_ROOT.vkey}"', '""')
+    patient.set()
+    found = patient.findings()
+    assert [each.check for each in found if "cloud.root" in each.what + each.do] == ["settings"]
+    assert [each.check for each in found if each.word == "fail"] == ["settings"]
+
+
+def test_a_command_that_it_advises_can_be_pasted(patient: Patient, certified: Certificate) -> None:
+    assert certified.certificate is None
+    named = patient.path.rename(patient.directory / "my speaker.toml")
+    found = list(examine(named, NOW, lambda _: patient.board))
+    (advice,) = [each.do for each in found if each.check == "certificate"]
+    assert advice == f"run: overheard-device provision --config '{named}'"
+
+
 # -- the board ---------------------------------------------------------------------------------------
 
 
@@ -164,6 +186,13 @@ def test_a_microphone_at_full_scale_is_found(patient: Patient, tmp_path: Path) -
 def test_a_microphone_that_hears_next_to_nothing_is_found(patient: Patient) -> None:
     patient.board = SimBoard(noise_floor=1)
     assert patient.finding("level").word == "warn"
+
+
+def test_a_simulated_microphone_is_given_a_room_and_a_real_one_gain(patient: Patient) -> None:
+    patient.board = SimBoard(noise_floor=0)
+    assert "[board] room" in patient.finding("level").do
+    silent = Level(-inf, 0.0, 50, 0)
+    assert ("gain" in loudness(silent).do, "gain" in loudness(silent, simulated=True).do) == (True, False)
 
 
 def test_a_button_that_is_held_is_found(patient: Patient) -> None:
@@ -293,6 +322,17 @@ def test_an_outbox_that_is_nearly_full_is_found(patient: Patient) -> None:
     assert finding.what.startswith("1 waiting")
 
 
+def test_what_waits_for_long_is_found(patient: Patient) -> None:
+    with closing(outbox_of(patient)) as outbox:
+        outbox.put([sealed()], depart=False, ran_s=100)
+        outbox.ran(3700)
+        assert patient.finding("outbox").word == "ok"
+        outbox.ran(7400)
+        finding = patient.finding("outbox")
+    assert finding.word == "warn"
+    assert "waited for 2 h" in finding.what
+
+
 # -- the way out -------------------------------------------------------------------------------------
 
 
@@ -313,7 +353,16 @@ def test_a_name_that_nobody_knows_is_found(patient: Patient) -> None:
 def test_a_broker_without_a_cloud_is_found(cared_for: tuple[Patient, Ward]) -> None:
     patient, opened = cared_for
     opened.retain("")
+    patient.note_s = 0.2
     assert patient.finding("cloud").word == "fail"
+
+
+def test_a_note_that_came_together_with_the_session_is_not_waited_for() -> None:
+    uplink = Uplink(load(None).uplink, Caller("ovh-x", "", b"", ()), lambda: None)
+    uplink.inbox.extend([News(Kind.UP), News(Kind.ARRIVED, topic="the note")])
+    assert awaited(uplink, 0.0, Kind.UP) == News(Kind.UP)
+    assert awaited(uplink, 0.0, Kind.ARRIVED) == News(Kind.ARRIVED, topic="the note")
+    assert awaited(uplink, 0.0, Kind.ARRIVED) is None
 
 
 @pytest.mark.parametrize("damage", ["forged", "over"])
@@ -336,7 +385,10 @@ def test_while_the_firmware_runs_it_looks_and_takes_nothing(cared_for: tuple[Pat
     said = {finding.check: finding for finding in found}
     assert {finding.word for finding in found} <= {"ok", "warn"}
     assert said["outbox"].what.endswith("the firmware runs")
-    assert "the firmware runs" in said["broker"].what
+    assert (said["broker"].word, said["broker"].what) == (
+        "warn",
+        "the firmware runs, and has not called since it started",
+    )
     assert said["sandbox"].what.startswith("the firmware")
 
 

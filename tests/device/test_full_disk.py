@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from device.asks import Ack
 from device.delivery import Delivery
 from device.envelope import topics
 from device.errors import DiskError
@@ -16,7 +17,20 @@ from device.line import Line, caller
 from device.outbox import Outbox
 from tests.device.house import House, s, span
 from tests.device.notes import DEVICE, make_orders, note
-from tests.device.shelf import ASK, SIGNER, A, B, Room, complete, head, head_of_rows, sealed, seen_by_another
+from tests.device.shelf import (
+    ASK,
+    SIGNER,
+    A,
+    B,
+    Room,
+    complete,
+    head,
+    head_of_rows,
+    missing,
+    sealed,
+    seen_by_another,
+    truncated,
+)
 from tests.device.small_disk import Limit, a_small_disk, fill, limit
 from tests.device.wire import PUBLISH, Peer, make_uplink
 
@@ -273,6 +287,62 @@ def test_a_disk_that_refuses_is_left_alone_for_a_while(tmp_path: Path, disk: Lim
     room.delivery.tend(s(10))
     assert "BEGIN IMMEDIATE" in asked
     disk.lift()
+    room.outbox.close()
+
+
+def test_of_more_rows_than_may_wait_for_room_one_says_how_many_are_lost(outbox: Outbox, disk: Limit) -> None:
+    disk.set(NO_ROOM)
+    for sample in range(1234):
+        outbox.jot("muted", first_sample=sample, cause="button_tap")
+    disk.lift()
+    outbox.catch_up()
+    outbox.note("boot")
+    *muted, lost, boot = map(parse_row, outbox.rows())
+    assert [row.first_sample for row in muted] == list(range(1000)), "the first is the cause of the rest"
+    assert (lost.kind, lost.utterance, lost.cause) == ("dropped", None, "rows_forgotten:234")
+    assert boot.kind == "boot"
+    assert head_of_rows(outbox) == (1002, head(outbox).root)
+
+
+def unreadable(outbox: Outbox) -> None:
+    """From now on SQLite gives up whatever it is asked, as it does when a card can't be read."""
+    outbox._db.set_progress_handler(lambda: 1, 1)
+
+
+def readable(outbox: Outbox) -> None:
+    outbox._db.set_progress_handler(None, 0)
+
+
+@pytest.mark.parametrize("word", [complete(A), missing(A, (0, 0)), truncated(A)], ids=lambda ack: ack.state)
+def test_an_acknowledgement_while_the_disk_cannot_be_read_does_nothing(tmp_path: Path, word: Ack) -> None:
+    room = Room(tmp_path / "egress.db", window=64)
+    room.delivery.link(True, 0)
+    seqs = room.say(A, 1)
+    room.land(*seqs)
+    room.wire.take()
+    unreadable(room.outbox)
+    with pytest.raises(DiskError):
+        room.outbox.waiting(A)
+    room.delivery.acknowledged(word, 0)
+    readable(room.outbox)
+    assert room.delivery.unacknowledged == 1
+    room.delivery.tend(10 * ASK)
+    assert room.wire.take() == [(seqs[-1], "ask")]
+    room.outbox.close()
+
+
+def test_a_link_that_comes_up_while_the_disk_cannot_be_read_sends_what_waits_when_it_can(
+    tmp_path: Path,
+) -> None:
+    room = Room(tmp_path / "egress.db", window=64)
+    seqs = room.say(A, 2)
+    unreadable(room.outbox)
+    room.delivery.link(True, 0)
+    assert room.delivery.moving, "it has not forgotten that there may be something"
+    readable(room.outbox)
+    seqs += room.say(B, 1)
+    room.delivery.tend(s(60))
+    assert room.wire.take() == [(seq, "late") for seq in seqs], "in order, each once"
     room.outbox.close()
 
 

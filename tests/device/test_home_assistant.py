@@ -180,6 +180,30 @@ def test_turned_off_it_is_taken_back_once(tmp_path: Path) -> None:
     assert rows(again, "discovery", "state", since=before) == []
 
 
+def test_what_the_broker_refused_is_taken_back_again_whatever_it_confirms_then(tmp_path: Path) -> None:
+    before = announce(tmp_path)
+    house = House(tmp_path, 6)
+    house.at(0.5, house.link)
+
+    def answer() -> None:
+        house.speaker.parts.line.inbox.extend(
+            [News(Kind.SENT), News(Kind.REFUSED, topic=where(house), why="Not authorized"), News(Kind.SENT)]
+        )
+
+    house.at(1.5, answer)
+    for at_s in (2, 3):
+        house.at(at_s, lambda: house.command("checkpoint"))
+        house.at(at_s + 0.5, lambda: house.speaker.parts.line.inbox.append(News(Kind.SENT)))
+    house.at(4, lambda: house.link(up=False))
+    house.at(4.5, house.link)
+    house.at(5.5, lambda: confirm_all(house))
+    house.run()
+    told = [(fields["topic"], fields["why"]) for _, fields in house.of("forbidden")]
+    assert told == [(where(house), "Not authorized")]
+    assert said(house, "discovery", before) == [(where(house), "gone")] * 2
+    assert not (house.state / MARKER).exists()
+
+
 def test_what_the_broker_did_not_confirm_is_taken_back_again(tmp_path: Path) -> None:
     before = announce(tmp_path)
     house = House(tmp_path, 4)

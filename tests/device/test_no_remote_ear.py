@@ -26,7 +26,7 @@ ROGUE = "tests.device.rogue_firmware"
 @needs_mosquitto
 def test_whatever_is_shouted_at_it_the_speaker_never_listens_and_works_as_before(tmp_path: Path) -> None:
     with Home(tmp_path) as home:
-        verdict = Fuzz(home, number=3).run(2000)
+        verdict = Fuzz(home, number=3).run(1000)
     assert verdict.problems == []
     assert verdict.malformed == len(CORPUS)
     taken = {name for name, outcome in verdict.classes.items() if outcome.taken}

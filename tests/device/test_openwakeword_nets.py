@@ -90,7 +90,7 @@ def test_without_the_package_one_line_says_what_to_install_and_under_which_licen
     by_path(tmp_path, MEAN_OF_EIGHT)
     asked = tmp_path / word if word.endswith(".json") else word
     line, imported = run(WITHOUT_THE_PACKAGE + LISTEN, asked, second_ear).splitlines()
-    assert "; pip install 'overheard[openwakeword]'" in line
+    assert "; run scripts/setup .venv openwakeword" in line
     assert "CC BY-NC-SA 4.0: not for commercial use" in line
     assert imported == "not imported"
 

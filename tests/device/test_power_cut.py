@@ -1,17 +1,20 @@
-"""The power may go after any write of the real outbox, keys, mute and keys note: what was promised is there.
+"""The power may go after any write of whatever a speaker keeps: what was promised is there.
 The recorder, the disk that is rebuilt and the checks are in `powercut/`; `scripts/powercut` cuts oftener.
 """
 
 import shutil
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from random import Random
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory, mkdtemp
+from typing import Any
 
 import pytest
 
-from tests.device.powercut.check import act, choose, cuts
-from tests.device.powercut.disk import SECTOR, WAYS, Disk, Record
+from tests.device.powercut.check import act, choose, cuts, faults, final_of, left_on, marks_in
+from tests.device.powercut.disk import SECTOR, WAYS, Disk, Files, Record
 
 POINTS, SHARES = 200, 4
 
@@ -44,7 +47,10 @@ def test_the_record_has_every_kind_of_call_in_it(records: list[Record]) -> None:
     names = {record.data.decode() for record in records if record.op == "C"}
     assert names >= {"egress.db", "egress.db-wal", "identity.key.new", "mute.new", "keys.note.new"}
     moved = {record.data.decode().split("\0")[1] for record in records if record.op == "R"}
-    assert moved == {"identity.key", "reply.key", "mute", "keys.note"}
+    secure = {"hardware", "serial", "tls.pem", "tls-next.key", "tls-before.pem", "home_assistant"}
+    assert moved == {"identity.key", "reply.key", "mute", "keys.note"} | secure
+    gone = {record.data.decode() for record in records if record.op == "U"}
+    assert gone >= {"tls-next.key", "tls-before.pem", "home_assistant"}
 
 
 @needs_gcc
@@ -59,7 +65,78 @@ def test_an_outbox_that_does_not_wait_for_the_disk_is_found_out(tmp_path: Path) 
 def test_a_disk_that_only_says_that_it_has_synced_is_found_out(tmp_path: Path) -> None:
     records = act(tmp_path, POWERCUT_DEAF="1")
     found = [fault for cut in cuts(records, choose(records, 20, seed=1), seed=1) for fault in cut.faults]
-    assert any("another one" in fault for fault in found), "keys that were not synced"
+    for lost in ("the device is another one", "its board", "would be again", "certificate is not the last"):
+        assert any(lost in fault for fault in found), lost
+
+
+def ledger_of(left: Files, *statements: str) -> bytes:
+    """The outbox that is left, after somebody was at it."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "egress.db"
+        for name in {"egress.db", "egress.db-wal"} & left.keys():
+            (path.parent / name).write_bytes(left[name])
+        with closing(sqlite3.connect(path)) as db:
+            for statement in statements:
+                db.execute(statement)
+            db.commit()
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return path.read_bytes()
+
+
+BACK = """
+    INSERT INTO message (utterance, kind, topic, payload, departed)
+    SELECT json_extract(row, '$.cause'), 'begin', 't', x'00', 0 FROM ledger
+    WHERE json_extract(row, '$.kind') = 'resealed'
+"""
+AWAY = """
+    DELETE FROM message WHERE utterance IN
+    (SELECT json_extract(row, '$.utterance') FROM ledger WHERE json_extract(row, '$.kind') = 'resealed')
+"""
+
+
+@pytest.fixture(scope="module")
+def moments(records: list[Record]) -> dict[str, tuple[Files, list[dict[str, Any]]]]:
+    """The last moment, of those with a mark, at which a file was there; of a key, once it was asked for."""
+    disk, last = Disk(), {}
+    for record in records:
+        disk.apply(record)
+        if record.op == "W" and record.data.startswith(b'{"'):
+            left, marks = left_on(disk, "written", Random(0)), marks_in(disk)
+            last |= {name: (left, marks) for name in left if name != "tls-next.key" or "asked" in marks[-1]}
+    return last
+
+
+@needs_gcc
+@pytest.mark.parametrize(
+    ("name", "damage", "found"),
+    [
+        ("serial", lambda left: left["serial"][:2] + b"\n", "would be again"),
+        ("serial", lambda left: b"9" + left["serial"], "would be refused"),
+        ("serial", lambda left: left["serial"][:2], "not a serial"),
+        ("hardware", lambda left: left["hardware"][:9], "hardware is torn"),
+        ("tls.pem", lambda left: left["tls.pem"][:-100], "damaged"),
+        ("tls.pem", lambda left: left["tls-before.pem"], "certificate is not the last"),
+        ("tls-before.pem", lambda left: left["tls-before.pem"][:9], "restore it"),
+        ("tls-next.key", lambda left: left["tls-next.key"][:9], "asked for is another one"),
+        ("home_assistant", lambda left: left["home_assistant"][:9], "home_assistant is torn"),
+        ("egress.db", lambda left: ledger_of(left, BACK), "waits all the same"),
+        ("egress.db", lambda left: ledger_of(left, AWAY), "messages were kept, and 0 wait"),
+    ],
+)
+def test_what_the_power_could_have_broken_would_be_found(
+    records: list[Record],
+    moments: dict[str, tuple[Files, list[dict[str, Any]]]],
+    name: str,
+    damage: Callable[[Files], bytes],
+    found: str,
+) -> None:
+    left, marks = moments["tls-before.pem" if name == "tls.pem" else name]
+    final = final_of(records)
+    assert not list(faults(left, marks, final))
+    broken = left | {name: damage(left)}
+    if name == "egress.db":
+        broken.pop("egress.db-wal", None)
+    assert any(found in fault for fault in faults(broken, marks, final))
 
 
 # -- the disk that is rebuilt --------------------------------------------------------------------------

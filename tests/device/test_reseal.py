@@ -26,7 +26,7 @@ from device.voice import Voice
 from device.witness import nobody
 from hardware.sim import SimBoard
 from tests.device import notes
-from tests.device.shelf import complete, head_of_rows, seen_by_another
+from tests.device.shelf import complete, head_of_rows, missing, seen_by_another
 from tests.device.test_capture import NOISE, OWNER, Lorry, config_with, feed
 
 FIRST, NEXT = ReaderKey("x25519", b"1" * 32), ReaderKey("x25519", b"2" * 32)
@@ -368,6 +368,17 @@ def test_one_at_a_time_and_none_of_them_leaves_before(bench: Bench) -> None:
         bench.delivery.acknowledged(complete(name), 0)
     assert bench.delivery.unacknowledged == 0
     assert bench.names == []
+
+
+def test_what_is_called_missing_and_never_left_does_not_leave_before_it_is_sealed_anew(bench: Bench) -> None:
+    old = [bench.say(9, first=n * 10_000).name for n in range(3)]
+    bench.later()
+    bench.delivery.link(True, 0)
+    bench.delivery.acknowledged(missing(old[2], (0, 9), begin=True, end=True), 0)
+    for _ in range(4):
+        bench.delivery.tend(0)
+    assert [row.cause for row in bench.rows("resealed")] == old
+    assert {departure.row.utterance for departure in bench.lorry.taken} == set(bench.names)
 
 
 def test_a_line_that_goes_again_meanwhile_loses_nothing(bench: Bench) -> None:

@@ -18,7 +18,7 @@ from hardware.room.render import APART_DEG, living_room, render
 
 Samples = npt.NDArray[np.float32]
 
-pytest.importorskip("pyroomacoustics", reason="rooms need it: pip install 'overheard[study]'")
+pytest.importorskip("pyroomacoustics", reason="rooms need it: scripts/setup .venv study")
 from hardware.room.responses import impulse_responses  # noqa: E402  # after the skip, as a reader expects it
 
 OUTDOORS = Room(rt60_s=0.0)
@@ -225,7 +225,7 @@ def test_without_pyroomacoustics_it_says_what_to_install() -> None:
     """
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert said.count("\n") == 1
-    assert "pip install 'overheard[study]'" in said
+    assert "scripts/setup .venv study" in said
 
 
 def test_nothing_heavy_is_imported_before_a_room_is_rendered() -> None:

@@ -161,7 +161,7 @@ def test_a_run_writes_one_json_line_a_wake(capsys: pytest.CaptureFixture[str]) -
     printed = capsys.readouterr()
     assert printed.out == ""
     assert "2 files, 0.00" in printed.err
-    assert "1 wakes, 1 rejected by the second ear" in printed.err
+    assert "1 wake, 1 rejected by the second ear" in printed.err
     assert "x real time" in printed.err
 
 
@@ -204,7 +204,7 @@ class Interrupted(io.StringIO):
 def test_an_interrupted_run_says_how_far_it_came(capsys: pytest.CaptureFixture[str]) -> None:
     out = Interrupted()
     assert run([ALEXA] * 100, ["alexa"], as_json=True, out=out) == 130
-    assert "1 wakes" in capsys.readouterr().err
+    assert ", 1 wake, " in capsys.readouterr().err
 
 
 def test_a_name_that_is_not_utf_8_is_written_so_that_it_can_be_read(tmp_path: Path) -> None:

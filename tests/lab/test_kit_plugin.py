@@ -53,6 +53,7 @@ def test_two(speaker, home, cloud):
             "takes only answers, broker, cloud, noise_floor, patience_s, speaker",
         ),
         ("overheard('amqtt')", "broker", "takes only answers"),
+        ("overheard(broker='emqx')", "broker", "'emqx': no such broker; one of auto, mosquitto, amqtt"),
         ("overheard(speaker={'audio': {'segment_ms': 81}})", "speaker", "Invalid enum value 81"),
         ("overheard(speaker={'audio': {'colour': 'red'}})", "speaker", "unknown field `colour`"),
         (

@@ -13,6 +13,7 @@ from lab.kit.errors import KitError, NotSeen
 from lab.kit.faults import Way
 from lab.kit.home import SOUNDS, Home
 from lab.kit.keys import IngestKeys
+from lab.kit.publish import publish
 from lab.kit.speaker import SimSpeaker
 
 QUICK = pytest.mark.overheard(speaker={"uplink": {"ask_again_s": 1.0}}, patience_s=2.0)
@@ -166,7 +167,9 @@ def test_asking_for_what_is_not_there_says_what_is(home: Home, tmp_path: Path) -
         home.say("nosuch.flac")
     with pytest.raises(KitError, match=r"until 'bored': no such condition; one of idle, .*acknowledged"):
         home.until("bored")
-    with pytest.raises(NotSeen, match=r"listening did not come within 1 s; the speaker is idle, \w+, 0"):
+    with pytest.raises(
+        NotSeen, match=r"listening did not come within 1 s; the speaker is idle, \w+, messages waiting: 0"
+    ):
         home.until("listening", within_s=1)
     mine = tmp_path / "mine.flac"
     mine.write_bytes((SOUNDS / "time.flac").read_bytes())
@@ -307,15 +310,9 @@ def test_the_keys_of_an_ingest_open_what_is_sent_and_sign_what_is_believed(
     assert speaker.waiting
     name = whole.header.utterance
     ask_for = ingest_keys.missing(speaker.device, name, [[2, 4]])
-    speaker.hear_from(ask_for.topic, lambda: publish(broker, *ask_for))
+    speaker.hear_from(ask_for.topic, lambda: publish(broker.port, *ask_for, retain=False))
     home.quiet(0.1)
     assert [row.segment for row in speaker.ledger if row.cause == "missing"] == [2, 3, 4]
     done = ingest_keys.complete(speaker.device, name)
-    speaker.hear_from(done.topic, lambda: publish(broker, *done))
+    speaker.hear_from(done.topic, lambda: publish(broker.port, *done, retain=False))
     home.until("acknowledged", within_s=1)
-
-
-def publish(broker: MockBroker, topic: str, payload: bytes) -> None:
-    import paho.mqtt.publish as paho
-
-    paho.single(topic, payload, qos=1, hostname=broker.host, port=broker.port)

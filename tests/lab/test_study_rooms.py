@@ -24,7 +24,7 @@ from lab.study.rooms import BEAMS, Condition, conditions, read_name
 from lab.study.rooms_table import gain, gain_text, rows, show
 from tests.lab.study_heads import head
 
-pytest.importorskip("pyroomacoustics", reason="rooms need it: pip install 'overheard[study]'")
+pytest.importorskip("pyroomacoustics", reason="rooms need it: run scripts/setup .venv study")
 
 Samples = npt.NDArray[np.float32]
 

@@ -272,6 +272,6 @@ def test_without_pyarrow_nothing_is_heard_first(audio: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 3
     assert done.stderr.splitlines() == [
-        "overheard-lab: pyarrow: not installed, and Parquet needs it; pip install 'overheard[study]'"
+        "overheard-lab: pyarrow: not installed, and Parquet needs it; run scripts/setup .venv study"
     ]
     assert not (audio.parent / "out").exists()

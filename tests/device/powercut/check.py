@@ -22,11 +22,14 @@ from device.mute import MuteMemory
 from device.outbox import Departure, Outbox
 from device.trust import Trust
 from tests.device.notes import NOON, ROOT
+from tests.device.powercut import world
 from tests.device.powercut.disk import WAYS, Disk, Files, Record, read
+from tests.device.powercut.marks import last
 from tests.device.powercut.story import CANARY, DATA_KEY
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[2]
+MADE_ONCE = ("identity.key", "reply.key", "hardware")
 FAST = Path("/dev/shm")  # what is rebuilt need not survive anything
 
 
@@ -80,18 +83,14 @@ class Promised(NamedTuple):
         rows = [mark.get("published", mark.get("row", -1)) for mark in marks]
         wishes = [mark for mark in marks if "muted" in mark or "muting" in mark]
         return cls(
-            device=_last(marks, "device"),
+            device=last(marks, "device"),
             published={mark["published"]: mark["sha256"] for mark in marks if "published" in mark},
             rows=1 + max(rows, default=-1),
             put={mark["put"]: mark["count"] for mark in marks if "put" in mark},
             acknowledged={mark["acknowledging"] for mark in marks if "acknowledging" in mark},
             muted=wishes[-1].get("muted") if wishes else None,
-            note=_last(marks, "note"),
+            note=last(marks, "note"),
         )
-
-
-def _last(marks: Sequence[dict[str, Any]], what: str) -> str | None:
-    return next((mark[what] for mark in reversed(marks) if what in mark), None)
 
 
 class Final(NamedTuple):
@@ -118,6 +117,8 @@ def faults(left: Files, marks: list[dict[str, Any]], final: Final) -> Iterator[s
         yield from _readable(left)
         yield from _keys(folder, left, promised, final)
         yield from _wishes(folder, left, promised)
+        if promised.device:
+            yield from world.faults(folder, load_or_make(folder, "x25519"), left, marks)
         yield from _kept(folder, left, promised, final.rows)
     except DeviceError as error:
         yield str(error)
@@ -164,11 +165,19 @@ def _kept(folder: Path, left: Files, promised: Promised, final: Sequence[bytes])
         rows = list(outbox.rows())
         yield from _ledger(rows, promised, final)
         parsed = [parse_row(row) for row in rows]
-        dropped = {row.utterance for row in parsed if row.kind == "dropped" and row.cause != "power_lost"}
+        dropped = {
+            row.utterance
+            for row in parsed
+            if row.kind == "dropped" and row.cause not in ("power_lost", "resealed")
+        }
+        names = {row.cause: row.utterance for row in parsed if row.kind == "resealed"}
         for name, count in promised.put.items():
-            waiting = len(outbox.waiting(name))
-            if name not in promised.acknowledged | dropped and waiting < count:
+            now = names.get(name, name)
+            waiting = len(outbox.waiting(now))
+            if now not in promised.acknowledged | dropped and waiting < count:
                 yield f"of utterance {name} {count} messages were kept, and {waiting} wait"
+            if now != name and outbox.waiting(name):
+                yield f"utterance {name} was sealed anew, and waits all the same"
         Delivery(outbox, _Nobody(), 6, 100)
         head = Checkpoint.parse(open_note(outbox.checkpoint(), [signer.verifier]))
         if head.root != root_of([leaf_hash(row) for row in outbox.rows()]):
@@ -195,21 +204,30 @@ class Cut(NamedTuple):
 
 def cuts(records: Sequence[Record], points: Sequence[int], seed: int) -> Iterator[Cut]:
     """Cut the power after each of these many records, in three ways each."""
-    final = _final(records)
+    final = final_of(records)
     disk, wanted = Disk(), set(points)
     for after, record in enumerate(records, 1):
         disk.apply(record)
         if after in wanted:
-            marks = [
-                json.loads(line) for line in disk.left("written", Random(0)).get("marks", b"").splitlines()
-            ]
+            marks = marks_in(disk)
             for way in WAYS:
-                left = disk.left(way, Random(f"{seed} {after}"))
-                left = {name: held for name, held in left.items() if name != "marks" and "-shm" not in name}
+                left = left_on(disk, way, Random(f"{seed} {after}"))
                 yield Cut(after, way, list(faults(left, marks, final)))
 
 
-def _final(records: Sequence[Record]) -> Final:
+def marks_in(disk: Disk) -> list[dict[str, Any]]:
+    """Return what was said so far; no power cut concerns that."""
+    return [json.loads(line) for line in disk.left("written", Random(0)).get("marks", b"").splitlines()]
+
+
+def left_on(disk: Disk, way: str, random: Random) -> Files:
+    """Return what a cut leaves, without the marks, and what no disk has."""
+    left = disk.left(way, random)
+    return {name: held for name, held in left.items() if name != "marks" and "-shm" not in name}
+
+
+def final_of(records: Sequence[Record]) -> Final:
+    """What became of it, whole."""
     disk = Disk()
     for record in records:
         disk.apply(record)
@@ -219,7 +237,7 @@ def _final(records: Sequence[Record]) -> Final:
         for name in {"egress.db", "egress.db-wal"} & left.keys():
             (folder / name).write_bytes(left[name])
         with contextlib.closing(Outbox(folder / "egress.db", ROOT)) as outbox:
-            return Final(list(outbox.rows()), {name: left[name] for name in ("identity.key", "reply.key")})
+            return Final(list(outbox.rows()), {name: left[name] for name in MADE_ONCE})
     finally:
         rmtree(folder)
 
