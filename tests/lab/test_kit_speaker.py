@@ -157,7 +157,7 @@ def test_a_distance_without_its_extra_names_the_extra(home: Home, monkeypatch: p
 
     responses._library.cache_clear()
     monkeypatch.setitem(sys.modules, "pyroomacoustics", None)
-    with pytest.raises(NotInstalled, match=r"pip install 'overheard\[study\]'"):
+    with pytest.raises(NotInstalled, match=r"scripts/setup .venv study"):
         home.say("alexa.flac", distance_m=2)
     responses._library.cache_clear()
 
