@@ -79,8 +79,13 @@ class MockBroker(Seen):
 
     @property
     def withholds(self) -> bool:
-        """Whether a fault keeps packets or their confirmations back, so that waiting for them is in vain."""
+        """Whether a fault keeps packets back, so that waiting for them is in vain."""
         return self._delays.holds or self._faults.withholds
+
+    @property
+    def confirms(self) -> bool:
+        """Whether the broker's confirmations come back."""
+        return self._faults.confirms
 
     # -- faults between packets, and within them ---------------------------------------------------
 

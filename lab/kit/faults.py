@@ -124,9 +124,15 @@ class Faults:
 
     @property
     def withholds(self) -> bool:
-        """Whether a packet may not arrive, or not be answered, as things are."""
+        """Whether a packet may not arrive, as things are."""
         with self._lock:
-            return self._silent or self._dropping or self._kept is not None
+            return self._silent or self._kept is not None
+
+    @property
+    def confirms(self) -> bool:
+        """Whether PUBACKs come back."""
+        with self._lock:
+            return not self._dropping
 
     def treat(
         self, packet: Packet, way: Way, level: int, ids: Ids, send: Callable[[bytes], None]

@@ -70,7 +70,8 @@ class Still:
 
     def _of_the_line(self) -> str | None:
         broker = self._broker
-        if self._departures > broker.published_by(self._me) or not broker.quiet(self._me):
+        quiet = broker.quiet(self._me) or not broker.confirms
+        if self._departures > broker.published_by(self._me) or not quiet:
             return "what left is confirmed, and what came is taken"
         if broker.expects(self._end):
             return "who listened is back"
