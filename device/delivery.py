@@ -221,9 +221,11 @@ class Delivery:
         stale = set(self.reseal.due()) if self.reseal else set()
         kept = self._outbox.waiting()
         self._stale = deque(dict.fromkeys(each.utterance for each in kept if each.utterance in stale))
-        for each in kept:
-            if each.utterance not in stale and each.seq not in self._landed:
-                self._queue([each.seq], "again" if each.departed else "late")
+        leaves = {
+            each.seq: each for each in kept if each.utterance not in stale and each.seq not in self._landed
+        }
+        for seq in self._not_under_way(leaves):
+            self._late.append((seq, "again" if leaves[seq].departed else "late"))
         self._found = True
 
     def _freshen(self) -> None:

@@ -28,10 +28,10 @@ class _Client(paho.Client):
     """
 
     def _sock_recv(self, bufsize: int) -> bytes:
-        # The topic and its like come with the message.
-        most = 2 * LARGEST_BYTES if self._in_packet["command"] & _KIND == _PUBLISH else _MORE_BYTES
-        if bufsize > most:
-            raise MQTTException(f"the broker sends a packet of {bufsize} bytes")
+        if bufsize > _MORE_BYTES:  # the topic and its like come with the message
+            is_message = self._in_packet["command"] & _KIND == _PUBLISH
+            if not is_message or bufsize > 2 * LARGEST_BYTES:
+                raise MQTTException(f"the broker sends a packet of {bufsize} bytes")
         return super()._sock_recv(bufsize)
 
     def _handle_publish(self) -> MQTTErrorCode:

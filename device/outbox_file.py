@@ -26,7 +26,10 @@ _JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
 """A rollback journal begins with this, and 16 bytes on says how many pages the database had before."""
 
 _VERSION = 1
-"""SQLite's user_version: 1 knows how long the firmware has run, and when a message was made by that clock."""
+"""SQLite's user_version: 1 knows how long the firmware has run, when a message was made by that clock, and
+what left later than it was made (apart from the messages: to mark one would write all of it to the card
+again).
+"""
 
 _SCHEMA = f"""
 BEGIN IMMEDIATE;
@@ -45,6 +48,7 @@ _TO_1 = """
 BEGIN IMMEDIATE;
 ALTER TABLE message ADD COLUMN born_s INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE running (seconds INTEGER NOT NULL) STRICT;
+CREATE TABLE left_later (seq INTEGER PRIMARY KEY) STRICT;
 INSERT INTO running VALUES (0);
 PRAGMA user_version = 1;
 COMMIT;

@@ -316,7 +316,8 @@ class Uplink:
 
     def _tell(self, news: News | _Sent) -> None:
         self.inbox.append(news)
-        self.arrived.set()
+        if not self.arrived.is_set():
+            self.arrived.set()
 
 
 def _sent(mid: int, reason: ReasonCode, said: dict[int, _Said]) -> _Sent:

@@ -36,5 +36,7 @@ def nobody(kind: str, /, **fields: object) -> None:
 
 def tell_departure(tell: Tell, departure: Departure) -> None:
     """Tell of a message that leaves."""
+    if tell is nobody:
+        return
     row = departure.row
     tell("publish", row=row.index, topic=row.topic, bytes=row.bytes, what=row.kind, cause=row.cause)

@@ -3,6 +3,8 @@
 Throughput. Segments of 80 ms (2,582 bytes), QoS 1, TLS 1.3 with certificates on both sides, to the mosquitto
 of `overheard-cloud broker init`; in turn, round after round, until the broker has confirmed the last:
 
+(once with an ingest that has subscribed to all of it, as the cloud has, and for comparison with nobody there)
+
     bare paho   a paho client with its own thread, and as many messages in flight as our window
     uplink      outbox, delivery and uplink, as after an outage: every message has a ledger row that is on
                 disk (SQLite synchronous=FULL) before it leaves
@@ -10,16 +12,19 @@ of `overheard-cloud broker init`; in turn, round after round, until the broker h
 Latency. A whole speaker in real time, its button held: from the moment a segment's last sample was heard
 until a subscriber at the broker has it.
 
-The uplink must sustain 60 % of what paho reaches; a segment must be there within 40 ms (median).
+The uplink must sustain 60 % of what paho reaches with an ingest there, since a device sends nothing where
+none is; a segment must be there within 40 ms (median).
 """
 
 import os
 import queue
 import ssl
+import subprocess
 import sys
 import tempfile
 import threading
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median, quantiles
@@ -36,7 +41,7 @@ from limits import Limit, show
 
 from cloud_stub.authority import keep_key
 from cloud_stub.broker import Mosquitto, open_broker, open_own_broker
-from cloud_stub.broker_files import Address, BrokerFiles
+from cloud_stub.broker_files import CLOUD, Address, BrokerFiles
 from cloud_stub.loopback import free_port
 from device.assemble import assemble
 from device.certificate import tls_context
@@ -55,6 +60,7 @@ MESSAGES, SEGMENT_BYTES, ROUNDS = 4000, 2582, 5
 UTTERANCE_MESSAGES = 125
 SPOKEN_S = 8
 PATIENCE_S = 60.0
+NAMES = ("bare paho", "uplink", "bare paho, nobody there", "uplink, nobody there")
 
 
 class Line:
@@ -79,6 +85,30 @@ class Line:
 
     def settle(self) -> None:
         pass
+
+
+def listen(port: str, ca: str, pair: str) -> None:
+    """Be an ingest: subscribe to everything, say so, take it."""
+    client = paho.Client(CallbackAPIVersion.VERSION2, CLOUD, protocol=MQTTProtocolVersion.MQTTv5)
+    client.on_connect = lambda mine, *_: mine.subscribe(topics.UP_FILTER, qos=1)
+    client.on_subscribe = lambda *_: print("listening", flush=True)
+    client.tls_set_context(tls_context(Path(ca), Path(pair), Path(pair).with_suffix(".key")))
+    client.connect("localhost", int(port))
+    client.loop_forever()
+
+
+@contextmanager
+def ingest(line: Line) -> Iterator[None]:
+    """An ingest in a process of its own."""
+    pair = line.directory / "keys" / f"{CLOUD}.crt"
+    command = [sys.executable, __file__, "listen", str(line.port), str(line.ca), str(pair)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"listening\n"
+        try:
+            yield
+        finally:
+            child.kill()
 
 
 def bare(line: Line, payloads: list[bytes], window: int) -> float:
@@ -190,7 +220,7 @@ def main() -> int:
     base.mkdir(parents=True, exist_ok=True)
     kind = disk(base)
     payloads = [os.urandom(SEGMENT_BYTES) for _ in range(MESSAGES)]
-    rates: dict[str, list[float]] = {"bare paho": [], "uplink": []}
+    rates: dict[str, list[float]] = {name: [] for name in NAMES}
     with tempfile.TemporaryDirectory(dir=base, prefix="bench-") as scratch:
         line = Line(Path(scratch))
         config = settings(Path(scratch) / "device", line.port)
@@ -199,9 +229,11 @@ def main() -> int:
         )
         signer = Signer(line.identity.device, line.identity.signing)
         with line.broker, closing(Outbox(Path(scratch) / "egress.db", signer)) as outbox:
-            for _ in range(ROUNDS):
-                rates["bare paho"].append(bare(line, payloads, config.uplink.window))
-                rates["uplink"].append(ours(line, config, outbox, payloads))
+            for names, there in ((NAMES[:2], ingest(line)), (NAMES[2:], nullcontext())):
+                with there:
+                    for _ in range(ROUNDS):
+                        rates[names[0]].append(bare(line, payloads, config.uplink.window))
+                        rates[names[1]].append(ours(line, config, outbox, payloads))
         took = latencies(Path(scratch))
     print(
         f"{ROUNDS} rounds of {MESSAGES} messages of {SEGMENT_BYTES} bytes, {kind}, mosquitto, TLS 1.3, ",
@@ -214,7 +246,11 @@ def main() -> int:
     cut = quantiles(took, n=20)
     print(f"segment to the broker: {len(took)} segments, median {1e3 * median(took):.1f} ms, ", end="")
     print(f"95 % within {1e3 * cut[-1]:.1f} ms, at most {1e3 * max(took):.1f} ms")
-    shares = [mine / theirs for mine, theirs in zip(rates["uplink"], rates["bare paho"], strict=True)]
+    shares, alone = (
+        [mine / theirs for mine, theirs in zip(rates[mine_], rates[theirs_], strict=True)]
+        for theirs_, mine_ in (NAMES[:2], NAMES[2:])
+    )
+    print(f"the uplink, of bare paho's rate, with nobody there: {100 * median(alone):.0f} %")
     return show(
         Limit("the uplink, of bare paho's rate", 100 * median(shares), 60, "%", at_least=True),
         Limit("a segment at the broker after its last sample, median", 1e3 * median(took), 40, "ms"),
@@ -222,4 +258,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["listen"]:
+        listen(*sys.argv[2:])
     sys.exit(main())
