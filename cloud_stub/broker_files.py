@@ -35,8 +35,9 @@ autosave_interval 60
 persistent_client_expiration 14d
 
 # An utterance of 30 s is 376 messages of 2.6 KB, so a queue of the cloud holds some fifty of them; the
-# longest message is an answer of 30 s. The last limit is for all together: a device that fills it is in
-# everybody's way until it is revoked, and cannot take the machine down.
+# longest message is an answer of 30 s. The last limit is for all together: a device that fills it, with what
+# is retained, cannot take the machine down, but is in everybody's way. Revoke it, stop the broker, delete
+# mosquitto.db and start it again: devices keep what they said until the cloud has signed for it.
 max_inflight_messages 100
 max_queued_messages 20000
 max_queued_bytes 67108864

@@ -84,7 +84,7 @@ class Ingest:
             if parsed is None or parsed.kind not in LARGEST or parsed.device is None:
                 raise Refused("topic")  # noqa: TRY301 (one way to refuse)
             if len(payload) > LARGEST[parsed.kind]:
-                raise Refused("too_large")  # noqa: TRY301
+                raise Refused("too_large")  # noqa: TRY301 (one way to refuse)
             if parsed.utterance is None:
                 self.taken[parsed.kind] += 1
                 return []

@@ -126,7 +126,7 @@ class Link:
         client.on_message = self._on_message
         client.on_publish = self._on_publish
         if five:
-            session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's, untyped
             session.SessionExpiryInterval = SESSION_S
             client.connect_async(*self._address, KEEPALIVE_S, clean_start=False, properties=session)
         else:

@@ -103,7 +103,7 @@ def doctor(
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201
+    typer.echo(line)
 
 
 def open_configured_board(config: Config) -> Board:
@@ -147,7 +147,7 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except (DeviceError, HardwareError, EnvelopeError, LedgerError) as error:
-        print(f"overheard-device: {error}", file=sys.stderr)  # noqa: T201
+        typer.echo(f"overheard-device: {error}", err=True)
         sys.exit(getattr(error, "exit_code", 1))
 
 

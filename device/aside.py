@@ -5,13 +5,13 @@ is its first row, which names the newest of the files that were set aside; so it
 """
 
 import hashlib
-import os
 import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 from device.errors import DamagedError, StorageError
+from device.keys import sync_folder
 from device.ledger import Signer
 from device.outbox import Outbox
 from device.outbox_file import Foreign, claimed, examine, look, storage
@@ -86,11 +86,7 @@ def _follow(path: Path, aside: Path) -> None:
         beside, there = (file.with_name(file.name + suffix) for file in (path, aside))
         if beside.exists() and not there.exists():
             beside.rename(there)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
 
 
 def _newest(path: Path) -> Path | None:

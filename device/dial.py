@@ -73,7 +73,7 @@ def dial(client: paho.Client, settings: UplinkSection) -> None:
     """Connect TCP and queue CONNECT, which `loop` writes. Raises OSError, or what `on_socket_open` raises."""
     host, port, keepalive_s = settings.host, settings.port, settings.keepalive_s
     if client.protocol == MQTTProtocolVersion.MQTTv5:
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's, untyped
         properties.MaximumPacketSize = LARGEST_BYTES
         client.connect(host, port, keepalive_s, clean_start=True, properties=properties)
     else:

@@ -167,7 +167,7 @@ class Outbox:
         departures = []
         with self._transaction() as rows:
             wanted = list(seqs)
-            query = f"SELECT seq, {_SEALED} FROM message WHERE seq IN ({','.join('?' * len(wanted))})"  # noqa: S608
+            query = f"SELECT seq, {_SEALED} FROM message WHERE seq IN ({','.join('?' * len(wanted))})"
             found = {seq: Sealed(*rest) for seq, *rest in self._db.execute(query, wanted)}
             for seq in wanted:
                 if seq in found:  # else acknowledged meanwhile
@@ -196,7 +196,7 @@ class Outbox:
         Raises what `seal` does, and then nothing has changed.
         """
         with self._transaction() as rows:
-            query = f"SELECT {_SEALED}, born_s FROM message WHERE utterance = ? ORDER BY seq"  # noqa: S608
+            query = f"SELECT {_SEALED}, born_s FROM message WHERE utterance = ? ORDER BY seq"
             found = self._db.execute(query, (old,)).fetchall()
             kept, born_s, size = [Sealed(*each[:-1]) for each in found], found[0][-1], 0
             row = rows.append(kind="resealed", utterance=new, **_span(kept), cause=old)
@@ -224,7 +224,7 @@ class Outbox:
         """
         which, names = ("", ()) if utterance is None else ("WHERE utterance = ?", (utterance,))
         gone = "departed OR seq IN (SELECT seq FROM left_later)"
-        query = f"SELECT seq, utterance, kind, part, {gone} FROM message {which} ORDER BY seq"  # noqa: S608
+        query = f"SELECT seq, utterance, kind, part, {gone} FROM message {which} ORDER BY seq"
         with self._lock, storage(self._path):
             found = self._db.execute(query, names).fetchall()
         return [Waiting(seq, name, kind, part, bool(gone)) for seq, name, kind, part, gone in found]
@@ -248,12 +248,12 @@ class Outbox:
 
     def _delete(self, utterance: str) -> None:
         seqs = "SELECT seq FROM message WHERE utterance = ?"
-        self._db.execute(f"DELETE FROM left_later WHERE seq IN ({seqs})", (utterance,))  # noqa: S608
+        self._db.execute(f"DELETE FROM left_later WHERE seq IN ({seqs})", (utterance,))
         self._db.execute("DELETE FROM message WHERE utterance = ?", (utterance,))
 
     def _insert(self, message: Sealed, departed: bool, born_s: int) -> int:
         cursor = self._db.execute(
-            f"INSERT INTO message ({_SEALED}, departed, born_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+            f"INSERT INTO message ({_SEALED}, departed, born_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (*message, departed, born_s),
         )
         return cursor.lastrowid or 0

@@ -20,7 +20,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from cloud_stub.authority import keep_key
 from scripts.rough_home import PATIENCE_S, RoughHome
 
-NEITHER = {"Success", "No matching subscribers"}
+TAKEN = {"Success", "No matching subscribers"}
+"""What a broker says of a message that it takes (MQTT 5)."""
 
 
 class Rounds:
@@ -129,7 +130,7 @@ def _tries(
     read = [topic for topic, _ in list(happened.queue) if topic.startswith("overheard/")]
     up, again = home.speaker.parts.line.up, home.speaker.parts.line.links - links
     return [
-        ("publishes under the first's topic", published, published not in NEITHER),
+        ("publishes under the first's topic", published, published not in TAKEN),
         (
             "reads the first's topics",
             f"{len(read)} messages of it, the keys note alone",

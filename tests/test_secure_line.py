@@ -15,13 +15,13 @@ from cloud_stub.broker_files import HOME_ASSISTANT
 from cloud_stub.devices import Device, Devices, Issued
 from cloud_stub.errors import BrokerError, KeyFileError, NoDevice
 from cloud_stub.loopback import free_port
+from scripts.rough_rounds import TAKEN
 from tests.secure_home import Caller, SecureHome, needs_mosquitto
 
 pytestmark = needs_mosquitto
 
 A, B, NEW = "ovh-a", "ovh-b", "ovh-new"
 CLOUD = "overheard-cloud"
-TAKEN = {"Success", "No matching subscribers"}
 
 
 @pytest.fixture(scope="module")
@@ -304,3 +304,44 @@ def test_revoking_needs_no_word_of_where_the_broker_is(home, callers, tmp_path):
     done = CliRunner().invoke(app, ["devices", "revoke", A, "--config", str(config)])
     assert done.exit_code == 0, (done.output, done.exception)
     assert turned_away(a)
+
+
+def test_a_message_beyond_the_limit_ends_its_connection(home, callers):
+    a = callers(A, home.pair(A)).let_in()
+    a.client.publish(f"overheard/v1/{A}/up/status", bytes(1_100_000), qos=1)
+    assert a.next()[0] == "ended"
+    a = callers(A, home.pair(A)).let_in()
+    assert a.publish(f"overheard/v1/{A}/up/status", "x" * 1_000_000) in TAKEN, "the longest answer fits"
+
+
+def fill(home, name: str, size: int) -> int:
+    """Let a device leave retained messages until the broker cuts it off; return how many it took."""
+    a = home.caller(name, home.pair(name)).let_in()
+    for index in range(3000):
+        topic = f"overheard/v1/{name}/up/utterance/{index:032x}/segment"
+        a.client.publish(topic, bytes(size), qos=1, retain=True)
+        if a.next()[0] == "ended":
+            a.leave()
+            return index
+    raise AssertionError("it was never full")
+
+
+def test_a_device_can_fill_the_broker_up_to_its_limit_and_what_the_page_says_empties_it(tmp_path):
+    """With a limit that is reached soon: 8 MB instead of 256."""
+    home = SecureHome(tmp_path)
+    home.write()
+    text = home.files.configuration.read_text()
+    assert "memory_limit 268435456" in text
+    home.files.configuration.write_text(text.replace("memory_limit 268435456", "memory_limit 8000000"))
+    with home.broker_up():
+        assert fill(home, A, 900_000) < 10
+        fill(home, A, 2_000)
+        b = home.caller(B, home.pair(B)).let_in()
+        b.client.publish(f"overheard/v1/{B}/up/status", bytes(2_000), qos=1)
+        assert b.next()[0] == "ended", "it is in everybody's way"
+        b.leave()
+    (home.files.directory / "mosquitto.db").unlink()
+    with home.broker_up():
+        b = home.caller(B, home.pair(B)).let_in()
+        assert b.publish(f"overheard/v1/{B}/up/status", "x" * 2_000) in TAKEN
+        b.leave()
