@@ -8,7 +8,7 @@ next word to it.
 import signal
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -94,6 +94,7 @@ class _Worker:
         self._process = context.Process(target=_serve, args=(theirs, setup), daemon=True)
         self._work: Work | None = None
         self.is_there = True
+        resource_tracker.ensure_running()  # else `start` does it, and that unblocks SIGINT again
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             self._process.start()  # and it stays blocked there: Ctrl-C is for whoever started it

@@ -126,6 +126,21 @@ def test_after_kill_9_nobody_goes_on_hearing(audio: Path, tmp_path: Path) -> Non
     assert outlast(session) == []
 
 
+def test_ctrl_c_is_for_whoever_started_it(audio: Path, tmp_path: Path) -> None:
+    with under_way(audio, tmp_path / "out", 2, 4) as study:
+        crew = Path(f"/proc/{study.pid}/task/{study.pid}/children").read_text().split()
+        deaf = [name for name in crew if _blocks(int(name), signal.SIGINT)]
+        study.kill()
+    assert len(crew) == 3  # two that hear, and what Python keeps beside them, which ignores it
+    assert len(deaf) >= 2
+
+
+def _blocks(process: int, number: int) -> bool:
+    status = Path(f"/proc/{process}/status").read_text().splitlines()
+    mask = next(line.split()[1] for line in status if line.startswith("SigBlk:"))
+    return bool(int(mask, 16) >> (number - 1) & 1)
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_ctrl_c_says_how_to_go_on(jobs: int, audio: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
