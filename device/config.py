@@ -33,6 +33,9 @@ class BoardSection(_Section, frozen=True):
     """Which board, and what the simulated one hears."""
 
     name: str
+    profile: str
+    microphone: str
+    loudspeaker: str
     room: tuple[str, ...]
     pace: str
     echo_db: Annotated[float, msgspec.Meta(ge=-200, le=0)]
@@ -76,6 +79,14 @@ class PrivacySection(_Section, frozen=True):
     owner_reader: str
     pad_s: Annotated[float, msgspec.Meta(ge=0, le=10)]
     cover_per_day: Annotated[int, msgspec.Meta(ge=0, le=1000)]
+
+
+class LightsSection(_Section, frozen=True):
+    """How bright the lights are, and when."""
+
+    brightness: Unit
+    night: Annotated[str, msgspec.Meta(pattern=r"\A(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?\Z")]
+    night_brightness: Unit
 
 
 class AudioSection(_Section, frozen=True):
@@ -142,6 +153,7 @@ class Config(_Section, frozen=True):
     endpoint: EndpointSection
     button: ButtonSection
     privacy: PrivacySection
+    lights: LightsSection
     audio: AudioSection
     cloud: CloudSection
     uplink: UplinkSection
@@ -203,6 +215,9 @@ def _resolve(config: Config, base: Path) -> Config:
     def near(path: str) -> str:
         return str(base / path) if path else ""
 
+    def own(profile: str) -> str:
+        return near(profile) if profile.endswith(".toml") else profile
+
     def model(word: str) -> str:
         return near(word) if word.endswith(".json") else word
 
@@ -210,7 +225,11 @@ def _resolve(config: Config, base: Path) -> Config:
     return replace(
         config,
         device=replace(config.device, state_dir=near(config.device.state_dir)),
-        board=replace(config.board, room=tuple(near(path) for path in config.board.room)),
+        board=replace(
+            config.board,
+            profile=own(config.board.profile),
+            room=tuple(near(path) for path in config.board.room),
+        ),
         cloud=replace(config.cloud, keys=near(config.cloud.keys)),
         uplink=replace(config.uplink, ca=near(config.uplink.ca)),
         provision=replace(

@@ -1,7 +1,8 @@
 """What every board promises, and the one audio format. Nothing here opens, plays or waits for anything.
 
 Audio is 16 kHz, mono, signed 16-bit little-endian, everywhere. Time is a sample index that starts at 0 with
-the board, grows by one frame for each frame read or rested through, and never jumps back.
+the board, grows by one frame for each frame read or rested through, and never jumps back. It jumps ahead
+where samples were lost: a frame's index is where its first sample really is.
 """
 
 from collections import deque
@@ -42,6 +43,18 @@ class Microphone(Protocol):
     def frames_read(self) -> int:
         """How many frames `read` has returned since the board was opened."""
 
+    @property
+    def overruns(self) -> int:
+        """How many times samples were lost since the board was opened; each is a jump of the index."""
+
+    @property
+    def digital_silence(self) -> bool:
+        """Whether a stretch of zeros may be all that there is to hear: in a simulated room, never else."""
+
+    @property
+    def capture_state(self) -> str | None:
+        """What holds the device says of the stream, such as `closed` or `RUNNING`; None where nobody can."""
+
     def open(self) -> None:
         """Open the stream; nothing happens if it is open. Raises MicrophoneLost while there is no device."""
 
@@ -51,8 +64,8 @@ class Microphone(Protocol):
     def read(self) -> Frame:
         """The next frame; blocks until it is complete.
 
-        Raises MicrophoneError while closed, MicrophoneLost once the device went away (close, rest, open
-        again), and EndOfInput where a simulated world ends.
+        Raises MicrophoneError while closed, MicrophoneLost once the device went away or gives no frame any
+        more, within 5 s (close, rest, open again), and EndOfInput where a simulated world ends.
         """
 
 

@@ -12,6 +12,11 @@
 Every message is one line: where, what, what to do next. `exit_code` is what a command line ends with.
 """
 
+from typing import Literal
+
+Fault = Literal["unplugged", "wedged", "silent", "constant", "humming", "clipped"]
+"""What can be wrong with a microphone. Its driver finds the first two, the firmware the others."""
+
 
 class HardwareError(Exception):
     """Root of everything this package raises."""
@@ -34,7 +39,11 @@ class MicrophoneError(HardwareError, OSError):
 
 
 class MicrophoneLost(MicrophoneError):  # noqa: N818 - it names what happened, as EOFError does not
-    """The microphone went away, or is not there yet."""
+    """The microphone went away, is not there yet, or gives no frame any more; `fault` says which."""
+
+    def __init__(self, message: str, fault: Fault = "unplugged") -> None:
+        super().__init__(message)
+        self.fault = fault
 
 
 class RoomError(HardwareError, ValueError):

@@ -44,7 +44,7 @@ class SimBoard:
         self._factory = MockFactory(revision="902120", pin_class=MockPWMPin)  # this board's own, a Zero 2 W
         self.serial: str | None = None
         self.room = Room()
-        self.microphone = SimMicrophone(self._world)
+        self.microphone = SimMicrophone(self._world, digital_silence=not noise_floor)
         self.loudspeaker = SimLoudspeaker(echo_db)
         self.panel = GpioPanel(self._factory, Pins(), animated)
         self.shown: list[tuple[int, str, RGB]] = []

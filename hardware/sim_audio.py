@@ -16,12 +16,19 @@ from hardware.world import World
 class SimMicrophone:
     """The microphone of `hardware.board`, in the world's room."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, *, digital_silence: bool = True) -> None:
         self.is_open = False
         self.frames_read = 0
+        self.overruns = 0
+        self.digital_silence = digital_silence
         self._world = world
         self._plugged = True
         self._lost_at = math.inf  # the sample at which the open stream lost its device
+
+    @property
+    def capture_state(self) -> str | None:
+        """As the kernel would say it of a sound card."""
+        return "RUNNING" if self.is_open else "closed"
 
     def open(self) -> None:
         """Open the stream. Raises MicrophoneLost while unplugged."""

@@ -14,7 +14,16 @@ LeftKind = Literal[
     "connect", "status", "begin", "segment", "end", "checkpoint", "request", "state", "discovery"
 ]
 StayedKind = Literal[
-    "boot", "trigger", "rejected_wake", "refused", "dropped", "muted", "resealed", "set_aside"
+    "boot",
+    "trigger",
+    "rejected_wake",
+    "refused",
+    "dropped",
+    "muted",
+    "resealed",
+    "set_aside",
+    "microphone",
+    "protections",
 ]
 LEFT: frozenset[str] = frozenset(get_args(LeftKind))
 STAYED: frozenset[str] = frozenset(get_args(StayedKind))

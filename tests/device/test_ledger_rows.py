@@ -77,7 +77,7 @@ def test_a_row_is_what_a_library_for_rfc_8785_makes_of_it(row: Row) -> None:
 def test_the_kinds_are_those_that_left_and_those_that_stayed() -> None:
     left = "connect status begin segment end checkpoint request state discovery"
     assert set(LEFT) == set(left.split())
-    stayed = "boot trigger rejected_wake refused dropped muted resealed set_aside"
+    stayed = "boot trigger rejected_wake refused dropped muted resealed set_aside microphone protections"
     assert set(STAYED) == set(stayed.split())
 
 

@@ -11,7 +11,10 @@ from second_cloud import open_note
 from second_envelope import COUNT, HEX_256, Json, Rule, fields, is_string, number
 
 LEFT = ("connect", "status", "begin", "segment", "end", "checkpoint", "request", "state", "discovery")
-STAYED = ("boot", "trigger", "rejected_wake", "refused", "dropped", "muted", "resealed", "set_aside")
+STAYED = (
+    "boot", "trigger", "rejected_wake", "refused", "dropped", "muted", "resealed", "set_aside", "microphone",
+    "protections",
+)  # fmt: skip
 SENT: dict[str, Rule] = {"topic": is_string, "bytes": COUNT, "sha256": HEX_256}
 ABOUT: dict[str, Rule] = {
     "utterance": is_string,
