@@ -84,15 +84,25 @@ def self_report(
 def doctor(
     config: Annotated[Path, typer.Option(help="Settings that differ from the defaults (TOML).")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a check.")] = False,
+    interactive: Annotated[
+        bool, typer.Option("--interactive", help="Press, slide, look and speak together, step by step.")
+    ] = False,
 ) -> None:
     """Say what is wrong, if anything, and what to do about it. Exit 1 if something fails."""
     from device import doctor as examined
 
     failed = False
+    now = datetime.now(UTC)
+
+    def found() -> Iterator[examined.Finding]:
+        if interactive:
+            person = examined.Person(_say, typer.confirm)
+            return examined.together(config, now, open_configured_board, person)
+        return examined.examine(config, now, open_configured_board)
 
     def watched() -> Iterator[examined.Finding]:
         nonlocal failed
-        for finding in examined.examine(config, datetime.now(UTC), open_configured_board):
+        for finding in found():
             failed = failed or finding.word == "fail"
             yield finding
 
