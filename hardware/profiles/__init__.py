@@ -68,6 +68,17 @@ class Lights(_Table, frozen=True):
     """A pin that has to be high before the lights have a supply."""
 
 
+class Wiring(_Table, frozen=True):
+    """What a person with a soldering iron must know; no driver reads it."""
+
+    parts: tuple[str, ...] = ()
+    """What to have on the table, besides a Pi, its supply and its card."""
+    on_board: tuple[Literal["button", "lights"], ...] = ()
+    """What the array has itself, so that nothing is wired."""
+    cuts_supply: str = ""
+    """Where the mute switch's second pole cuts the microphone's supply; "" where it cannot."""
+
+
 class Profile(_Table, frozen=True):
     """One microphone array and what is wired beside it."""
 
@@ -76,6 +87,7 @@ class Profile(_Table, frozen=True):
     loudspeaker: Card
     panel: PanelPins
     lights: Lights
+    wiring: Wiring = Wiring()
 
 
 def names() -> list[str]:
