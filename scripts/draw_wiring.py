@@ -2,8 +2,8 @@
 """Draw how each board of hardware/profiles is wired, from the pin numbers that the firmware uses.
 
 `--write` puts the diagrams into hardware/wiring, and the parts lists into its README; `--check` exits 1 when
-one of them is not what the profile says. The header is gpiozero's own table of a Raspberry Pi; a wire goes straight from its pin to a
-part on that side, and two parts that would cross are refused.
+one of them is not what the profile says. The header is gpiozero's own table of a Raspberry Pi; a wire goes
+straight from its pin to a part on that side, and two parts that would cross are refused.
 """
 
 from __future__ import annotations
@@ -124,7 +124,8 @@ def parts(profile: Profile) -> list[Part]:
     made = []
     if "button" not in profile.wiring.on_board:
         made.append(_contact(pins, profile.panel.button, "Push button", "normally open"))
-    made.append(_contact(pins, profile.panel.mute, "Mute switch", _mute_note(profile)))
+    if profile.panel.mute is not None:
+        made.append(_contact(pins, profile.panel.mute, "Mute switch", _mute_note(profile)))
     if "lights" not in profile.wiring.on_board and profile.lights.pins:
         made.append(_light(pins, profile))
     _refuse_crossing(made)
@@ -250,7 +251,10 @@ def _footer(profile: Profile) -> Iterator[str]:
 
 def _notes(profile: Profile) -> Iterator[str]:
     yield "Seen from above, pin 1 at the top left (the corner away from the USB sockets)."
-    yield "The mute switch is closed when live: a wire that comes loose mutes."
+    if profile.panel.mute is None:
+        yield "Mute is the array's own button: its circuit cuts the microphones, and the firmware reads it."
+    else:
+        yield "The mute switch is closed when live: a wire that comes loose mutes."
     if profile.wiring.cuts_supply:
         yield f"Its second pole cuts the microphone's supply: {profile.wiring.cuts_supply}."
     on_board = profile.wiring.on_board
