@@ -19,6 +19,7 @@ from cloud_stub.cloud import Cloud
 from cloud_stub.config import Config, load
 from cloud_stub.errors import CloudError, KeyFileError
 from cloud_stub.keys import Keys
+from cloud_stub.service import watch_over
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="Your settings, laid over the defaults.")]
 
@@ -80,7 +81,7 @@ def _serve(settings: Config, port: int, broker: Broker | None) -> None:
             typer.echo(f"ready: broker {kind} at {where}, root {cloud.keys.vkey}")
             if not cloud.up.wait(_SOON_S):
                 typer.echo(f"no connection to a broker at {where} yet; trying on")
-            cloud.over.wait()
+            watch_over(cloud)
         finally:
             cloud.stop()
     if cloud.failure is not None:

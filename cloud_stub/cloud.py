@@ -50,7 +50,7 @@ def utc_now() -> datetime:
 
 
 class Cloud:
-    """One cloud at one broker. Wait on `settled` for nothing to be in flight.
+    """One cloud at one broker. Wait on `settled` for nothing to be in flight. `ticks` have ended.
 
     address: of the broker. mind: None opens the one of `cloud_stub.hearing`. clock: UTC. watch: a
     laboratory's eyes, called in the cloud's threads. running: seconds that never jump.
@@ -73,6 +73,7 @@ class Cloud:
         self.ingest = Ingest(self.vault, self.keys, config.ingest, self._enqueue)
         self.failure: CloudError | None = None
         self.over = threading.Event()
+        self.ticks = 0
         self._within = timedelta(seconds=config.answer.within_s)
         self._mind = mind
         self._responses = Responses(self.keys.signer, config.answer.pad_s)
@@ -236,6 +237,7 @@ class Cloud:
     def _tick_on(self) -> None:
         while not self.over.wait(TICK_S):
             self.tick()
+            self.ticks += 1
 
     def _guard(self, work: Callable[[], None]) -> None:
         with self._guarded():

@@ -1,5 +1,6 @@
 """The one way from the vault to plaintext. It never opens before it has written down for whom, and why."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -12,7 +13,8 @@ from cloud_stub.errors import NotKept, StorageError
 from cloud_stub.pieces import BEGIN, DATA_KEY, WORDS
 from cloud_stub.whose import Whose
 from cloud_stub.wrapping import VaultKey, open_words
-from device.envelope import Begin, EnvelopeError, Header, Opener
+from device.envelope import Begin, EnvelopeError, Gap, Header, Opener, Segment
+from device.envelope.gaps import of_whole
 
 
 class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -24,7 +26,8 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Recording(NamedTuple):
-    """A recording in the clear. pcm: s16le mono 16 kHz, silent where a truncated one has gaps.
+    """A recording in the clear. pcm: s16le mono 16 kHz, silent in its gaps: where the microphone lost samples
+    and, in a truncated one, where segments never came.
 
     heard, intent, answer: None until there was an answer.
     """
@@ -34,6 +37,7 @@ class Recording(NamedTuple):
     heard: str | None
     intent: str | None
     answer: str | None
+    gaps: tuple[Gap, ...]
 
 
 class _Kept(NamedTuple):
@@ -74,15 +78,23 @@ class Door:
     def _opened(self, kept: _Kept, data_key: bytes) -> Recording:
         begin = Begin.parse(kept.begin)
         opener = Opener(begin, data_key)
-        pcm, expected = bytearray(), 0
-        for segment in map(opener.segment, kept.segments.values()):
-            pcm.extend(bytes((segment.index - expected) * begin.header.segment_samples * 2))
-            pcm.extend(segment.pcm)
-            expected = segment.index + 1
+        pcm, gaps = _joined(begin.header.segment_samples, map(opener.segment, kept.segments.values()))
         if kept.words is None:
-            return Recording(begin.header, bytes(pcm), None, None, None)
+            return Recording(begin.header, pcm, None, None, None, gaps)
         words = msgspec.json.decode(open_words(data_key, kept.words), type=Words)
-        return Recording(begin.header, bytes(pcm), words.heard, words.intent, words.answer)
+        return Recording(begin.header, pcm, words.heard, words.intent, words.answer, gaps)
+
+
+def _joined(segment_samples: int, segments: Iterable[Segment]) -> tuple[bytes, tuple[Gap, ...]]:
+    """Segments by index, with silence for those that never came; and what is silent for want of sound."""
+    parts: list[tuple[bytes, tuple[Gap, ...]]] = []
+    expected = 0
+    for segment in segments:
+        absent = (segment.index - expected) * segment_samples
+        parts += [(bytes(2 * absent), (Gap(0, absent),))] if absent else []
+        parts.append((segment.pcm, segment.gaps))
+        expected = segment.index + 1
+    return b"".join(pcm for pcm, _ in parts), of_whole((len(pcm) // 2, gaps) for pcm, gaps in parts)
 
 
 def not_kept(whose: Whose) -> NotKept:

@@ -24,6 +24,8 @@ from hardware.world import Speed
 _AFTER_SAMPLES = 8 * RATE_HZ
 """So long is a room quiet before it ends: time to finish an utterance, and to be answered."""
 
+RELEASE_KEY = Path("/etc/overheard/release.key")
+
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 
 
@@ -112,6 +114,34 @@ def doctor(
         raise typer.Exit(1)
 
 
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def update(
+    context: typer.Context,
+    bundle: Annotated[Path, typer.Argument(help="A bundle of scripts/release; its note lies beside it.")],
+    key: Annotated[Path, typer.Option(help="The release key to trust.")] = RELEASE_KEY,
+    allow_older: Annotated[bool, typer.Option("--allow-older", help="Even an older release.")] = False,
+) -> None:
+    """Verify a release that you brought, and install it; what else is said goes to its scripts/install."""
+    from device.update import update as install
+
+    code = install(bundle, key, _say, allow_older=allow_older, arguments=context.args)
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command()
+def microphones(
+    config: Annotated[Path | None, typer.Option(help="Settings (TOML), to see what they choose.")] = None,
+) -> None:
+    """Say which sound cards could hear, and what to write into the settings for each."""
+    from hardware.pi import listing
+
+    board = load(config).board
+    found = listing.candidates()
+    for line in listing.described(found, listing.chosen(board.profile, board.microphone, found)):
+        _say(line)
+
+
 def _say(line: str) -> None:
     typer.echo(line)
 
@@ -123,6 +153,9 @@ def open_configured_board(config: Config) -> Board:
         HardwareError: no such board, or a recording that cannot be played.
         ConfigError: `board.pace` is not a pace.
     """
+    if config.board.name == "pi":
+        own = config.board
+        return open_board("pi", profile=own.profile, microphone=own.microphone, loudspeaker=own.loudspeaker)
     if config.board.name != "sim":
         return open_board(config.board.name)
     from hardware.sim import SimBoard
@@ -152,7 +185,7 @@ def _pace(text: str) -> Speed:
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 the doctor found a fault, 2 usage, 3 config or model,
-    4 microphone, 5 key, 6 storage, 7 not provisioned.
+    4 microphone, 5 key, 6 storage, 7 not provisioned, 8 update refused, 9 not protected.
     """
     try:
         app(standalone_mode=True)

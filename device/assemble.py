@@ -15,19 +15,22 @@ from device.cover import Cover, Shape
 from device.delivery import Delivery
 from device.ear import Ear
 from device.envelope import Trigger
-from device.errors import ConfigError, KeyFileError
+from device.errors import ConfigError, KeyFileError, SandboxError
 from device.hands import Hands
 from device.hardware_bond import bind
 from device.home_assistant import HomeAssistant
 from device.keys import Identity, is_new, load_or_make
 from device.ledger import Signer
+from device.lighting import Lighting
 from device.line import Line, caller
 from device.mute import MuteMemory
 from device.orders import Orders
 from device.parts import Parts
+from device.protections import Protections, look
 from device.renewal import Renewal
 from device.reseal import DataKeys, Resealer
 from device.serials import Serials
+from device.service import Service
 from device.speaker import Speaker
 from device.trust import Trust
 from device.turn import Surroundings, Turn
@@ -55,6 +58,7 @@ def assemble(
     """
     if not config.cloud.root:
         raise ConfigError("cloud.root: empty; paste the root key that `overheard-cloud keys` prints")
+    protections = _protections(config)
     state = Path(config.device.state_dir)
     first_run = is_new(state)
     identity = load_or_make(state, config.privacy.reader_suite)
@@ -110,12 +114,29 @@ def assemble(
             turn=Turn(recorder, trust, Surroundings(outbox, voice, now_tell), now, config.audio.wake_earcon),
             cover=Cover(config.privacy.cover_per_day, _shape(config), _first_word(config), random_bytes),
             answer_samples=round(config.cloud.answer_s * RATE_HZ),
+            lighting=Lighting(config.lights, board.panel, now, now_tell),
+            service=Service.of(os.environ),
+            protections=protections,
         )
         speaker = Speaker(parts, now_tell, scores=scores)
         opened.pop_all()
     if notice is not None:
         now_tell("damaged", what=notice)
     return speaker
+
+
+def _protections(config: Config) -> Protections | None:
+    """What stands around this process, on a real board or where the owner requires all of it."""
+    required = config.device.require_sandbox
+    if config.board.name == "sim" and not required:
+        return None
+    found = look()
+    if required and found.missing:
+        raise SandboxError(
+            f"device.require_sandbox: not in force: {', '.join(found.missing)}; "
+            "start it by systemd/overheard-device.service, see docs/units.md"
+        )
+    return found
 
 
 def _hides_speech(config: Config) -> bool:

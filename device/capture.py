@@ -8,6 +8,7 @@ forgets them and nothing was sent.
 import base64
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Literal, NamedTuple, cast
 
 from device.config import Config
@@ -70,16 +71,25 @@ class Capture:
         end = frame.index + FRAME_SAMPLES
         if end <= self.first_sample:
             return None
-        part = self._utterance.segments
-        try:
-            segments = self._utterance.hear(frame)
-        except ValueError:
-            return Event.MIC_LOST
-        messages = [self._sealed("segment", sealed, part + i) for i, sealed in enumerate(segments)]
-        if messages:
-            self._send(messages, end)
+        missed = self.skip(frame.index)
+        if missed is not None or not self._keep(partial(self._utterance.hear, frame), end):
+            return missed or Event.MIC_LOST
         ended = self._endpoint.hear(self._vad.is_speech(frame.pcm), FRAME_SAMPLES)
         return Event.NO_ROOM if self._delivery.stuck else ended
+
+    def skip(self, index: int) -> Event | None:
+        """Mark what is missing before the frame at `index`, if anything is. It counts as time; return the
+        event that ends the utterance, if that is too much.
+        """
+        lost = index - self._utterance.next_sample
+        if lost <= 0:
+            return None
+        if not self._endpoint.fits(lost + FRAME_SAMPLES):
+            return Event.MAX_DURATION
+        if not self._keep(partial(self._utterance.skip, lost), index):
+            return Event.MIC_LOST
+        self._endpoint.hear(False, lost)
+        return None
 
     def release(self, now: int) -> None:
         """Let what was held leave, and everything after it as it is made."""
@@ -114,6 +124,17 @@ class Capture:
         """Forget everything: nothing has left."""
         self._held = []
         self._utterance.wipe()
+
+    def _keep(self, take: Callable[[], list[bytes]], now: int) -> bool:
+        """Send the segments that `take` completes; say whether the utterance can go on."""
+        part = self._utterance.segments
+        try:
+            segments = take()
+        except ValueError:
+            return False
+        if segments:
+            self._send([self._sealed("segment", sealed, part + i) for i, sealed in enumerate(segments)], now)
+        return True
 
     def _send(self, messages: list[Sealed], now: int) -> None:
         if self._held is None:

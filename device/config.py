@@ -24,9 +24,10 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DeviceSection(_Section, frozen=True):
-    """Where the firmware keeps what it must remember."""
+    """Where the firmware keeps what it must remember, and whether it starts in the open."""
 
     state_dir: str
+    require_sandbox: bool
 
 
 class BoardSection(_Section, frozen=True):

@@ -16,10 +16,18 @@ def _trigger(fields: Fields) -> str:
     )
 
 
+def _seconds(samples: object) -> float:
+    return samples / RATE_HZ if isinstance(samples, int) else 0.0
+
+
 def _utterance(fields: Fields) -> str:
-    samples = fields["samples"]
-    seconds = samples / RATE_HZ if isinstance(samples, int) else 0.0
-    return f"kept {seconds:.2f} s, ended by {fields['reason']}".replace("_", " ")
+    return f"kept {_seconds(fields['samples']):.2f} s, ended by {fields['reason']}".replace("_", " ")
+
+
+def _protections(fields: Fields) -> str:
+    missing = fields["missing"]
+    listed = ", ".join(missing) if isinstance(missing, tuple) else ""
+    return f"NOT protected by: {listed}; see docs/units.md" if listed else "every protection is in force"
 
 
 _LINES: dict[str, Callable[[Fields], str]] = {
@@ -38,6 +46,7 @@ _LINES: dict[str, Callable[[Fields], str]] = {
     }[str(f["outcome"])],
     "trigger": _trigger,
     "verified": lambda f: f"the second ear agrees, score {f['second_score']:.2f}",
+    "protections": _protections,
     "rejected": lambda f: (
         f'no "{f["word"]}" after all, scores {f["first_score"]:.2f} and {f["second_score"]:.2f}: nothing kept'
     ),
@@ -52,7 +61,17 @@ _LINES: dict[str, Callable[[Fields], str]] = {
     "resealed": lambda _: "what waited too long is sealed anew, to the cloud's present key",
     "damaged": lambda f: str(f["what"]),
     "storage": lambda f: f"the disk refuses: {f['why']}" if f["why"] else "the disk takes rows again",
+    "lights": lambda f: str(f["why"] or "the panel's parts on USB answer again"),
+    "microphone": lambda f: (
+        f"the microphone is well again, tried {f['tries']} times"
+        if f["fault"] == "well"
+        else f"the microphone fails ({f['fault']}): {f['why']}"
+    ),
     "mute": lambda f: "muted: the microphone is closed" if f["on"] else "unmuted",
+    "overrun": lambda f: (
+        f"{_seconds(f['samples']):.3f} s of the room were lost: this machine was too slow,"
+        f" {f['overruns']} times so far"
+    ),
     "refused": lambda f: {
         "no_key": "refused: no valid key of the cloud to seal to, so nothing was kept",
         "no_microphone": "refused: there is no microphone",

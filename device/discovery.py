@@ -1,13 +1,14 @@
 """The announcement of a speaker to Home Assistant, as its MQTT device discovery reads it. Pure.
 
-It names four entities to look at. It will never hold a topic for commands, an address, or a MAC.
+It names five entities to look at. It will never hold a topic for commands, an address, or a MAC.
 """
 
-from typing import Any
+from typing import Any, get_args
 
 from device.envelope import topics
 from device.session import Phase
 from device.status import NOT_TOLD
+from hardware.errors import Fault
 
 _THERE = "{{ 'online' if value_json.state == 'online' else 'offline' }}"
 """Home Assistant ignores what is neither, and a last will says `lost`."""
@@ -32,8 +33,12 @@ def announcement(device: str, version: str) -> dict[str, Any]:
             ),
             "muted": _binary_sensor(device, "Muted", "value_json.muted", icon="mdi:microphone-off"),
             "microphone": _binary_sensor(
-                device, "Microphone", "value_json.microphone == 'lost'",
+                device, "Microphone", "value_json.fault",
                 device_class="problem", entity_category="diagnostic",
+            ),
+            "fault": _sensor(
+                device, "Fault", "{{ value_json.fault or 'none' }}",
+                device_class="enum", options=["none", *get_args(Fault)], entity_category="diagnostic",
             ),
             "waiting": _sensor(
                 device, "Waiting", "{{ value_json.waiting }}",

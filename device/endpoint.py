@@ -34,11 +34,19 @@ class Endpoint:
         self._quiet = 0
         self.started = False
 
+    def fits(self, samples: int) -> bool:
+        """Whether so many more do not make it longer than it may be."""
+        return self._heard + samples <= self._limits.maximum
+
     def hear(self, is_speech: bool, samples: int) -> Event | None:
-        """Count a frame of `samples` samples; return SILENCE, NO_SPEECH or MAX_DURATION when it is over."""
+        """Count a frame of `samples` samples; return SILENCE, NO_SPEECH or MAX_DURATION when it is over.
+
+        It is over when another like it would make it too long. What the microphone lost counts as no speech,
+        and does not end it by itself: the next frame does.
+        """
         self._heard += samples
         self._count(is_speech, samples)
-        if self._heard >= self._limits.maximum:
+        if not self.fits(samples):
             return Event.MAX_DURATION
         if self._by_hand:
             return None

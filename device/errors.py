@@ -5,6 +5,8 @@
     ├── ModelError         3, mend or replace a wake word model
     ├── KeyFileError       5, mend or restore a key
     ├── ProvisionError     7, have the device approved, or find out why it was refused
+    ├── UpdateError        8, get another bundle, or pin the key that signed it; nothing was changed
+    ├── SandboxError       9, start it in the box that its settings require
     └── StorageError       6, see that this firmware alone may write there
         ├── DiskError      6, make room: what was refused is tried again
         └── DamagedError   6, start again, which sets the damaged file aside
@@ -56,3 +58,15 @@ class ProvisionError(DeviceError, ConnectionError):
     """The cloud refused a certificate, has not approved yet, or was not reached."""
 
     exit_code = 7
+
+
+class UpdateError(DeviceError, ValueError):
+    """A bundle is not a release that this speaker may install."""
+
+    exit_code = 8
+
+
+class SandboxError(DeviceError, PermissionError):
+    """A protection is not in force, and the settings require all of them."""
+
+    exit_code = 9

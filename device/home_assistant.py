@@ -18,7 +18,7 @@ from device.errors import StorageError
 from device.keys import write_private
 from device.line import Line
 from device.session import Phase
-from device.status import NOT_TOLD, Microphone, State, to_bytes
+from device.status import NOT_TOLD, KnownFault, Microphone, State, to_bytes
 from hardware.board import RATE_HZ
 
 MARKER = "home_assistant"
@@ -33,6 +33,7 @@ class Now(NamedTuple):
 
     phase: Phase
     microphone: Microphone
+    fault: KnownFault
     waiting: int
 
 
@@ -97,6 +98,7 @@ class HomeAssistant:
                 phase=how.phase.value if muted or self._tell_phase else NOT_TOLD,
                 muted=muted,
                 microphone=how.microphone,
+                fault=how.fault,
                 waiting=how.waiting,
             )
         )

@@ -7,10 +7,13 @@ from device.delivery import Delivery
 from device.ear import Ear
 from device.hands import Hands
 from device.home_assistant import HomeAssistant, Now
+from device.lighting import Lighting
 from device.line import Line
 from device.mute import MuteMemory
 from device.outbox import Outbox
+from device.protections import Protections
 from device.renewal import Renewal
+from device.service import Service
 from device.session import Phase
 from device.status import Microphone
 from device.turn import Turn
@@ -21,7 +24,9 @@ from hardware.board import Board
 
 @dataclass(frozen=True)
 class Parts:
-    """The parts of one speaker; `answer_samples` is how long it waits for an answer."""
+    """The parts of one speaker; `answer_samples` is how long it waits for an answer, `protections` what was
+    found of the box that it runs in, where somebody looked.
+    """
 
     device: str
     board: Board
@@ -39,19 +44,22 @@ class Parts:
     turn: Turn
     cover: Cover
     answer_samples: int
+    lighting: Lighting
+    service: Service
+    protections: Protections | None
 
     def tend_home(self, phase: Phase, now: int) -> None:
         """Let a home's automation know how it is, by the microphone's own word."""
         heard: Microphone = "open" if self.board.microphone.is_open else "closed"
         microphone = "lost" if self.ear.lost else heard
-        self.home.tend(self.line, now, Now(phase, microphone, self.delivery.unacknowledged))
+        self.home.tend(self.line, now, Now(phase, microphone, self.ear.fault or "", self.delivery.unacknowledged))
 
     def cue(self, phase: Phase, now: int) -> str:
         """What the light must show: mute outranks everything, then what is wrong, then the conversation."""
         since = self.turn.capturing_since
         if phase is Phase.MUTED:
             return "muted" if self.hands.switch else "muted_soft"
-        if self.ear.lost:
+        if self.ear.fault is not None and since is None:
             return "error"
         if since is not None and now < since:
             return "idle"  # the chime before a capture

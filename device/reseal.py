@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from device.capture import Outside, name_readers
 from device.envelope import Begin, EnvelopeError, Header, Opener, ReaderPublic, Sealer, topics, wrap
+from device.envelope.layout import PCM_AT, plain_bytes
 from device.outbox import Outbox, Sealed
 from device.trust import Trust
 
@@ -134,7 +135,7 @@ class _Again(NamedTuple):
         wraps = wrap(self.data_key, list(self.readers.values()), encoded)
         sealer = Sealer(encoded, self.data_key, wraps, self.signing)
         yield _instead(first, header, sealer.begin())
-        plain = bytearray(2 + 2 * header.segment_samples)
+        plain = bytearray(plain_bytes(header.segment_samples))
         for each in segments:
             yield _instead(each, header, _seal_again(each.payload, opener, sealer, plain))
         yield _instead(last, header, sealer.end(end.reason, end.checkpoint))
@@ -146,11 +147,11 @@ def _instead(old: Sealed, header: Header, payload: bytes) -> Sealed:
 
 
 def _seal_again(payload: bytes, opener: Opener, sealer: Sealer, plain: bytearray) -> bytes:
-    """One segment, opened into `plain`, sealed, wiped."""
+    """One segment, opened into `plain`, sealed, wiped. Its gaps are marked in the new one, too."""
     try:
-        counter, stop = opener.open_into(plain, payload)
+        counter, stop, gaps = opener.open_into(plain, payload)
         with memoryview(plain) as view:
             seal = sealer.last if counter % 2 else sealer.segment
-            return seal(view[2:stop])
+            return seal(view[PCM_AT:stop], gaps)
     finally:
         plain[:] = bytes(len(plain))

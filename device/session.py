@@ -50,6 +50,7 @@ class Event(Enum):
     NO_SPEECH = "no speech"
     MAX_DURATION = "max duration"
     MIC_LOST = "microphone lost"
+    OVERRUN = "overrun"
     NO_ROOM = "no room"
     SHUT_DOWN = "shut down"
     MUTE_ON = "mute on"
@@ -128,6 +129,7 @@ TRANSITIONS: dict[Phase, dict[Event, Step]] = {
         Event.REMOTE_STOP: _to(Phase.IDLE, Action.DROP),
         Event.SHUT_DOWN: _to(Phase.IDLE, Action.DROP),
         Event.MIC_LOST: _to(Phase.IDLE, Action.DROP),
+        Event.OVERRUN: _to(Phase.IDLE, Action.DROP),  # the second ear cannot judge what has a hole
         Event.NO_ROOM: _to(Phase.IDLE, Action.DROP),
         Event.MUTE_ON: _to(Phase.MUTED, Action.DROP, Action.CLOSE),
         Event.REMOTE_MUTE: _to(Phase.MUTED, Action.DROP, Action.CLOSE),

@@ -18,7 +18,7 @@ from device.turn import scores_of
 from device.wakeword import Opinion, Wake
 from device.witness import Tell
 from hardware.board import FRAME_SAMPLES, RATE_HZ, Frame
-from hardware.errors import EndOfInput
+from hardware.errors import EndOfInput, Fault
 
 _SCORE_EVERY = 5
 """Frames between two scores told to a witness."""
@@ -46,7 +46,9 @@ class Speaker:
         self._due = 0
         self._deadline = 0
         self._was_lost = False
+        self._resumes = True  # the next frame follows no other
         self._trouble: str | None = None
+        self._fault: Fault | None = None
         self._waiting: Wake | None = None  # proposed where nothing may be given up for a proposal
         self._opinion: Opinion | None = None
         self._actions = {
@@ -75,8 +77,9 @@ class Speaker:
         """Restore mute before anything is opened, then listen, then call the broker."""
         muted = self.parts.hands.switch or self.parts.memory.on
         self.parts.outbox.jot("boot", first_sample=self.sample, cause="muted" if muted else "live")
+        self._say_protections()
         if not muted:
-            self.parts.ear.open()
+            self.parts.ear.open(self.sample)
         self._move(Phase.MUTED if muted else Phase.IDLE)
         self._tell("phase", phase=self.phase.value)
         self.parts.line.start()
@@ -86,18 +89,19 @@ class Speaker:
         frame = self.parts.ear.next(self.sample)
         if frame is not None:
             self.hear(frame)
+            self.parts.service.passed(self.sample, "hearing")
         else:
             self._rest()
 
     def hear(self, frame: Frame) -> None:
         """What one frame does. In *idle* it goes to both ears and is dropped."""
+        if frame[0] != self.sample or self._resumes:
+            self._skip(frame[0])
         now = self.sample = frame[0] + FRAME_SAMPLES
         ended = self._turn_hear(frame)
         if ended is not None:
             self.happen(ended)
-            if ended is Event.MIC_LOST:
-                self._forget()  # frames are missing: what comes next continues nothing
-            elif ended is Event.NO_ROOM:
+            if ended is Event.NO_ROOM:
                 self.parts.voice.chirp("error")
         if self._edges or self._inbox or now >= self._due:
             self._tend(now)
@@ -116,8 +120,23 @@ class Speaker:
             closing.callback(self.parts.outbox.close)
             closing.callback(self.parts.line.stop)
             closing.callback(self.parts.ear.close)
+            closing.callback(self.parts.service.stop)
             self.happen(Event.SHUT_DOWN)
             self._turn.flush(self.sample)
+
+    def _skip(self, index: int) -> None:
+        """The frame at `index` does not follow the last: the microphone was closed, or samples were lost.
+        Then a capture has a gap there, and the ears forget: they must not hear two moments as one.
+        """
+        resumes, self._resumes = self._resumes, False
+        if resumes:
+            return  # it was forgotten when the microphone closed
+        self._tell("overrun", samples=index - self.sample, overruns=self.parts.board.microphone.overruns)
+        self._forget()
+        self.happen(Event.OVERRUN)
+        ended = self._turn.skip(index)
+        if ended is not None:
+            self.happen(ended)
 
     def _rest(self) -> None:
         lost = self.parts.ear.lost
@@ -125,8 +144,19 @@ class Speaker:
             self.happen(Event.MIC_LOST)
             self._forget()
         self.sample = self.parts.ear.rest()
+        self._resumes = True
         self._was_lost = self.parts.ear.lost
+        if self.phase is Phase.MUTED:
+            self.parts.service.passed(self.sample, "muted: the microphone is closed")
+        else:
+            self.parts.service.say("no microphone")
         self._tend(self.sample)
+
+    def _say_protections(self) -> None:
+        found = self.parts.protections
+        if found is not None:
+            self.parts.outbox.jot("protections", first_sample=self.sample, cause=str(found))
+            self._tell("protections", in_force=found.in_force, missing=found.missing)
 
     def _tend(self, now: int) -> None:
         """Everything that does not concern every frame: hands, messages, timers, lights."""
@@ -136,6 +166,7 @@ class Speaker:
         for order in parts.line.take(now):
             self._obey(order)
         self._tell_trouble()
+        self._tend_ear(now)
         self._turn.tend(now)
         if now >= parts.cover.next:
             self._cover(now)
@@ -150,9 +181,10 @@ class Speaker:
         parts.tend_home(self.phase, now)
         with suppress(DiskError):  # it asks again
             parts.renewal.tend(parts.line, now)
+        parts.lighting.tend(now)
         parts.board.panel.tick(now)
         busy = self.phase is not Phase.IDLE or parts.hands.pending or parts.delivery.moving
-        busy = busy or self._turn.leaving
+        busy = busy or self._turn.leaving or parts.ear.fault is not None
         soon = now + (_PULSE_SAMPLES if parts.board.panel.animated else RATE_HZ)
         self._due = now if busy else min(soon, parts.voice.next_timer or soon, parts.cover.next)
 
@@ -254,9 +286,13 @@ class Speaker:
         elif event is Event.BUTTON_HOLD:
             self._trigger(event, Trigger("button_hold"))
         else:
-            if event is Event.MUTE_OFF:
-                self._remember(muted=False)
+            if event is Event.MUTE_OFF or self._forgets(event):
+                self._remember(muted=event is Event.MUTE_ON)
             self.happen(event)
+
+    def _forgets(self, event: Event) -> bool:
+        """Whether `event` mutes by something that would not be muted any more after a power cut."""
+        return event is Event.MUTE_ON and not self.parts.board.panel.mute_lasts
 
     def _refuse_muted(self, event: Event) -> None:
         self.parts.outbox.jot("muted", first_sample=self.sample, cause=event.value.replace(" ", "_"))
@@ -275,6 +311,20 @@ class Speaker:
         if (trouble is None) is not (self._trouble is None):
             self._tell("storage", why=trouble or "")
         self._trouble = trouble
+
+    def _tend_ear(self, now: int) -> None:
+        """Try a faulty microphone again, unless somebody is listened to; say what is wrong, and when it is
+        well.
+        """
+        ear = self.parts.ear
+        if self._turn.capturing_since is None and ear.tend(now):
+            self._resumes = True
+            self._forget()
+        if ear.fault != self._fault:
+            self._fault = ear.fault
+            said = ear.fault or "well"
+            self.parts.outbox.jot("microphone", first_sample=now, cause=said)
+            self._tell("microphone", fault=said, why=ear.why, tries=ear.tries)
 
     def _obey(self, order: Order) -> None:
         match order:
@@ -310,7 +360,7 @@ class Speaker:
         self._tell("mute", on=True)
 
     def _open(self) -> None:
-        self.parts.ear.reopen(self.sample)
+        self.parts.ear.open(self.sample)
         self.parts.voice.chirp("unmute")
         self._tell("mute", on=False)
 

@@ -7,8 +7,11 @@ from typing import Annotated, Literal
 import msgspec
 import rfc8785
 
+from hardware.errors import Fault
+
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 Microphone = Literal["open", "closed", "lost"]
+KnownFault = Fault | Literal[""]
 
 NOT_TOLD = "not_told"
 """Stands for every phase but *muted* where utterances are padded or covered, which a phase would undo."""
@@ -25,7 +28,9 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How the device is: `muted` by switch or from afar; `waiting` utterances have no acknowledgement yet."""
+    """How the device is: `muted` by switch or from afar; `waiting` utterances have no acknowledgement yet;
+    `fault` is what is wrong with its microphone as far as is known, or empty.
+    """
 
     v: Literal[1]
     device: str
@@ -33,6 +38,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     phase: str
     muted: bool
     microphone: Microphone
+    fault: KnownFault
     waiting: Count
 
 

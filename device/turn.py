@@ -119,6 +119,10 @@ class Turn:
         """Give a frame to the capture, if there is one; return the event that ends it."""
         return self._capture.hear(frame) if self._capture is not None else None
 
+    def skip(self, index: int) -> Event | None:
+        """Mark what is missing before the frame at `index` in the capture; return the event that ends it."""
+        return self._capture.skip(index) if self._capture is not None else None
+
     def release(self, now: int) -> None:
         """What was captured may leave, after the rest of what came before it."""
         if self._capture is not None:

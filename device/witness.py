@@ -8,9 +8,9 @@ from device.outbox import Departure
 
 KINDS = frozenset(
     {
-        "ack", "answer", "certificate", "cover", "damaged", "dropped", "forbidden", "link", "microphone",
-        "mute", "overrun", "phase", "protections", "publish", "refused", "rejected", "resealed", "score",
-        "storage", "trigger", "unreachable", "utterance", "verified",
+        "ack", "answer", "certificate", "cover", "damaged", "dropped", "forbidden", "lights", "link",
+        "microphone", "mute", "overrun", "phase", "protections", "publish", "refused", "rejected", "resealed",
+        "score", "storage", "trigger", "unreachable", "utterance", "verified",
     }
 )  # fmt: skip
 """Everything that a witness can be told."""

@@ -5,14 +5,13 @@ It will never import the firmware, the cloud or the laboratory.
 """
 
 import importlib
-import inspect
 from collections.abc import Callable
 from typing import cast
 
 from hardware.board import Board
 from hardware.errors import BoardError
 
-BOARDS: dict[str, str] = {"sim": "hardware.sim:SimBoard"}
+BOARDS: dict[str, str] = {"pi": "hardware.pi:PiBoard", "sim": "hardware.sim:SimBoard"}
 
 
 def open_board(name: str, **settings: object) -> Board:
@@ -23,6 +22,8 @@ def open_board(name: str, **settings: object) -> Board:
     """
     if name not in BOARDS:
         raise BoardError(f"board {name!r}: unknown; choose one of {', '.join(sorted(BOARDS))}")
+    import inspect  # which is slow to import, and children of a board that has no need of it import this
+
     module, _, factory_name = BOARDS[name].partition(":")
     factory = cast("Callable[..., Board]", getattr(importlib.import_module(module), factory_name))
     signature = inspect.signature(factory)

@@ -115,10 +115,16 @@ class Noise:
         self._samples: Samples = np.zeros(0, np.float32)
 
     def render(self, first: int, count: int) -> Samples | None:
-        """The noise in `count` samples from `first`, all in the same frame."""
-        second, position = divmod(first, RATE_HZ)  # a second is a whole number of frames
+        """The noise in `count` samples from `first`: at most a second of it."""
+        second, position = divmod(first, RATE_HZ)
+        here = self._of(second)[position : position + count]
+        if len(here) == count:
+            return here
+        return np.concatenate([here, self._of(second + 1)[: count - len(here)]])  # after an overrun
+
+    def _of(self, second: int) -> Samples:
         if second != self._second:
             chance = np.random.default_rng((self._seed, second))
             self._samples = np.float32(self._rms) * chance.standard_normal(RATE_HZ, np.float32)
             self._second = second
-        return self._samples[position : position + count]
+        return self._samples

@@ -91,9 +91,18 @@ class Panel(Protocol):
     edges: deque[Edge]  # what moved since the firmware last took it, oldest first
     animated: bool  # whether `tick` makes pulsing cues pulse
     listener: LightListener | None  # told every change of cue or colour, after the light has it
+    brightness: float  # 0.0 to 1.0, anything else raises BoardError; no cue but idle is ever quite dark
+
+    @property
+    def mute_lasts(self) -> bool:
+        """Whether all that can mute by hand stays where it was put when the power goes."""
+
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong with lights or mute circuit, and what to do, in one line; None while they work."""
 
     def level(self, control: Control) -> bool:
-        """The contact right now: True for button held down, or switch on muted."""
+        """The contact right now: True for button held down, or for muted."""
 
     def show(self, cue: str, sample: int) -> None:
         """Show a cue of `hardware.lights.CUES` at once. Raises BoardError for any other name."""

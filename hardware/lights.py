@@ -1,7 +1,8 @@
-"""The cues a light shows, and their colours as a function of samples. Pure: it never touches a light.
+"""The cues a light shows, and what they look like as a function of samples. Pure: it never touches a light.
 
 Steady red and violet mean muted and nothing else; that mute outranks every other cue is the firmware's rule
-to keep. No cue but idle is ever dark, however far its pulse has sunk.
+to keep. No cue but idle is ever dark, however far its pulse has sunk and however dim the lights are. A light
+of one colour tells the cues apart by rhythm (`RHYTHMS`).
 """
 
 from math import ceil
@@ -11,6 +12,8 @@ from hardware.board import RATE_HZ, RGB
 from hardware.errors import BoardError
 
 LEVELS = 8  # a pulse moves in eighths: few changes of the light, still soft to the eye
+FAINTEST = 1 / 32  # the least brightness: an eighth of it is still one step of a light that has 256
+BEAT_SAMPLES = RATE_HZ // 8
 
 
 class Cue(NamedTuple):
@@ -32,6 +35,21 @@ CUES: dict[str, Cue] = {
     "muted": Cue((1.0, 0.0, 0.0)),
     "muted_soft": Cue((0.5, 0.0, 1.0)),
 }
+
+RHYTHMS: dict[str, str] = {
+    "booting": "##--",
+    "idle": ".",
+    "verifying": "#-",
+    "listening": "#",
+    "processing": "####----",
+    "responding": "#######-",
+    "offline": "#---------------",
+    "error": "#-#-#-------",
+    "muted": "#-#-------------",
+    "muted_soft": "#-#-#-#---------",
+}
+"""What a light of one colour does, an eighth of a second a sign: `#` bright, `-` faint, `.` dark. Steady is
+listening and nothing else; pairs of flashes are mute, fours are mute from afar, threes are trouble."""
 
 
 def cue_named(name: str) -> Cue:
@@ -55,3 +73,28 @@ def colour(cue: str, elapsed_samples: int) -> RGB:
     level = max(1, ceil(brightness * LEVELS)) / LEVELS
     red, green, blue = rgb
     return (red * level, green * level, blue * level)
+
+
+def rhythm(cue: str, elapsed_samples: int) -> RGB:
+    """The same for a light of one colour, as three equal numbers: 1, one eighth, or 0.
+
+    Raises BoardError for an unknown cue.
+    """
+    cue_named(cue)
+    beats = RHYTHMS[cue]
+    beat = beats[elapsed_samples // BEAT_SAMPLES % len(beats)]
+    level = {"#": 1.0, "-": 1 / LEVELS, ".": 0.0}[beat]
+    return (level, level, level)
+
+
+def dimmed(rgb: RGB, brightness: float) -> RGB:
+    """`rgb` with lights of that brightness (0 to 1), which never falls below FAINTEST."""
+    factor = max(brightness, FAINTEST)
+    red, green, blue = rgb
+    return (red * factor, green * factor, blue * factor)
+
+
+def in_bytes(rgb: RGB) -> tuple[int, int, int]:
+    """Red, green and blue from 0 to 255; what is not quite dark does not become dark."""
+    red, green, blue = (ceil(part * 255) if part else 0 for part in rgb)
+    return (red, green, blue)

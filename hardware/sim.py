@@ -6,13 +6,16 @@ kept; what was shown and what was played is.
 """
 
 from collections.abc import Callable
+from typing import Literal
 
 from gpiozero.pins.mock import MockFactory, MockPWMPin
 
+from hardware import ailments
 from hardware.air import Noise, Room
 from hardware.board import RGB, Control
-from hardware.errors import BoardError
-from hardware.panel import GpioPanel, Pins
+from hardware.errors import BoardError, Fault
+from hardware.panel import open_panel
+from hardware.profiles import load_profile
 from hardware.sim_audio import SimLoudspeaker, SimMicrophone
 from hardware.world import Pace, Speed, Tape, World
 
@@ -46,10 +49,12 @@ class SimBoard:
         self.room = Room()
         self.microphone = SimMicrophone(self._world, digital_silence=not noise_floor)
         self.loudspeaker = SimLoudspeaker(echo_db)
-        self.panel = GpioPanel(self._factory, Pins(), animated)
+        profile = load_profile("generic-usb")
+        self.panel = open_panel(profile, self._factory, animated)
         self.shown: list[tuple[int, str, RGB]] = []
         self.panel.listener = lambda sample, cue, rgb: self.shown.append((sample, cue, rgb))
-        self._contacts = {"button": self._factory.pin(Pins.button), "mute": self._factory.pin(Pins.mute)}
+        pins = profile.panel
+        self._contacts = {"button": self._factory.pin(pins.button), "mute": self._factory.pin(pins.mute)}
         self._world.sources = [self.room.render, self.loudspeaker.render]
         if noise_floor:
             self._world.sources.append(Noise(noise_floor, seed).render)
@@ -141,3 +146,44 @@ class SimBoard:
     def plug(self) -> None:
         """Put it back."""
         self.microphone.plug()
+
+    def wedge(self) -> None:
+        """Let the microphone give no frame any more: a read takes two seconds and fails."""
+        self.microphone.wedge()
+
+    def silent(self) -> None:
+        """Let it give nothing but zeros, from the next frame on."""
+        self.microphone.ail(ailments.silent)
+
+    def constant(self) -> None:
+        """Let it give one value, for ever."""
+        self.microphone.ail(ailments.constant)
+
+    def hum(self) -> None:
+        """Let it hum with the mains; the room is still heard behind that."""
+        self.microphone.ail(ailments.humming)
+
+    def clip(self) -> None:
+        """Let it be at full scale most of the time."""
+        self.microphone.ail(ailments.clipped)
+
+    def overrun(self, samples: int) -> None:
+        """Let it lose so many samples before the next frame, if it is open; any number will do."""
+        self.microphone.overrun(samples)
+
+    def heal(self) -> None:
+        """Make it well, and plug it in."""
+        self.microphone.heal()
+
+    def befall(self, fault: Fault | Literal["well"]) -> None:
+        """Let a fault of this name begin, or all of them end."""
+        befallen: dict[str, Callable[[], None]] = {
+            "unplugged": self.unplug,
+            "wedged": self.wedge,
+            "silent": self.silent,
+            "constant": self.constant,
+            "humming": self.hum,
+            "clipped": self.clip,
+            "well": self.heal,
+        }
+        befallen[fault]()

@@ -7,10 +7,13 @@ import math
 
 import numpy as np
 
-from hardware.board import FRAME_SAMPLES, Frame
+from hardware.board import FRAME_SAMPLES, RATE_HZ, Frame
 from hardware.errors import BoardError, MicrophoneError, MicrophoneLost, SoundError
 from hardware.sound import Samples
-from hardware.world import World
+from hardware.world import Ailment, World
+
+WEDGED_SAMPLES = 2 * RATE_HZ
+"""How long a read waits for a frame that does not come."""
 
 
 class SimMicrophone:
@@ -20,9 +23,12 @@ class SimMicrophone:
         self.is_open = False
         self.frames_read = 0
         self.overruns = 0
+        self.missed: list[tuple[int, int]] = []  # of each overrun, the first sample and how many
         self.digital_silence = digital_silence
         self._world = world
         self._plugged = True
+        self._wedged = False
+        self._to_lose = 0
         self._lost_at = math.inf  # the sample at which the open stream lost its device
 
     @property
@@ -40,11 +46,20 @@ class SimMicrophone:
         """Close the stream."""
         self.is_open = False
         self._lost_at = math.inf
+        self._to_lose = 0
 
     def read(self) -> Frame:
         """The next frame. A stream that lost its device stays lost until closed; time passes all the same."""
         if not self.is_open:
             raise MicrophoneError("microphone: read while closed; open it first")
+        if self._wedged:
+            self._pass(WEDGED_SAMPLES)
+            raise MicrophoneLost("microphone: gives no frame; close it, rest, open it again", "wedged")
+        if self._to_lose:
+            self.missed.append((self._world.now, self._to_lose))
+            self._pass(self._to_lose)
+            self._to_lose = 0
+            self.overruns += 1
         index = self._world.now
         heard = self._world.step()
         if self._lost_at < index + FRAME_SAMPLES:
@@ -53,6 +68,11 @@ class SimMicrophone:
             )
         self.frames_read += 1
         return Frame(index, heard.astype("<i2", copy=False).tobytes())
+
+    def _pass(self, samples: int) -> None:
+        """Let so much of the world pass unheard."""
+        for first in range(0, samples, FRAME_SAMPLES):
+            self._world.step(min(FRAME_SAMPLES, samples - first))
 
     def unplug(self) -> None:
         """Pull the plug, now."""
@@ -63,6 +83,25 @@ class SimMicrophone:
     def plug(self) -> None:
         """Put the plug back: the next `open` works again."""
         self._plugged = True
+
+    def wedge(self) -> None:
+        """Give no frame from the next on: a read waits two seconds of the world's time and gives up."""
+        self._wedged = True
+
+    def overrun(self, samples: int) -> None:
+        """Lose so many samples before the next frame, if the stream is open."""
+        if self.is_open:
+            self._to_lose += samples
+
+    def ail(self, ailment: Ailment) -> None:
+        """Make this of everything that sounds from the next frame on."""
+        self._world.ailment = ailment
+
+    def heal(self) -> None:
+        """Be well again, and plugged in. A stream that lost its device has to be opened anew."""
+        self._wedged = False
+        self._world.ailment = None
+        self.plug()
 
 
 class SimLoudspeaker:

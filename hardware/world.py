@@ -20,6 +20,7 @@ from hardware.errors import BoardError, EndOfInput
 from hardware.sound import Samples
 
 Heard = npt.NDArray[np.int16]
+Ailment = Callable[[int, Heard], Heard]  # (first sample, what sounds) -> what a sick microphone makes of it
 Source = Callable[
     [int, int], Samples | None
 ]  # (first sample, how many) -> that many samples, None for silence
@@ -33,7 +34,7 @@ class Tape(Protocol):
     """Whatever keeps what the room sounded like: a soundfile.SoundFile opened for writing is one."""
 
     def write(self, samples: Heard, /) -> object:
-        """Append 320 samples."""
+        """Append them."""
 
 
 class Pace:
@@ -75,6 +76,7 @@ class World:
         self.sources: list[Source] = []
         self.gate: Callable[[int], None] | None = None
         self.tape: Tape | None = None
+        self.ailment: Ailment | None = None
         self._pace = pace
         self._length = length_samples
         self._order = itertools.count()
@@ -87,11 +89,11 @@ class World:
         else:
             heapq.heappush(self._due, (sample, next(self._order), call))
 
-    def step(self) -> Heard:
-        """Let one frame pass; returns its 320 samples. Raises EndOfInput when the world is over."""
+    def step(self, samples: int = FRAME_SAMPLES) -> Heard:
+        """Let one frame pass, or less; returns its samples. Raises EndOfInput when the world is over."""
         if self._length is not None and self.now >= self._length:
             raise EndOfInput(f"sim: the world ends at sample {self._length}; give it a longer length_samples")
-        first, end = self.now, self.now + FRAME_SAMPLES
+        first, end = self.now, self.now + samples
         if self.gate is not None:
             self.gate(first)
         self._pace.wait(first, end)
@@ -104,6 +106,8 @@ class World:
         if self.now < end:
             parts.append(self._sound_until(end))
         heard = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        if self.ailment is not None:
+            heard = self.ailment(first, heard)
         if self.tape is not None:
             self.tape.write(heard)
         return heard

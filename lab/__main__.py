@@ -161,6 +161,11 @@ def open_run(
         header = utterance.header
         at, length = header.first_sample / header.rate, len(utterance.pcm) / 2 / header.rate
         print(f"{at:8.2f} s  {length:6.2f} s  {header.trigger.kind}  {header.utterance}")
+        for gap in utterance.gaps:
+            lost = gap.samples / header.rate * 1000
+            print(
+                f"{at + gap.first / header.rate:8.2f} s  {lost:6.1f} ms lost by the microphone: silence here"
+            )
     if len(utterances) == 1:
         print(f"{out}: 1 utterance, {seconds:.2f} s")
     else:

@@ -10,7 +10,7 @@ from typing import Any
 
 import soundfile
 
-from device.envelope import EnvelopeError, Utterance
+from device.envelope import EnvelopeError, Gap, Utterance
 from device.ledger import parse_row
 from lab import opening
 from lab.errors import RunError
@@ -106,6 +106,11 @@ class Evidence:
         """The samples between `first` and `end` at which a frame of the microphone had been read."""
         return [sample for sample, _ in self.outcome.frames_read if first < sample <= end]
 
+    def missed(self, first: int, end: int) -> list[Gap]:
+        """What the microphone lost between `first` and `end`, counted from `first`."""
+        spans = [(max(at, first), min(at + lost, end)) for at, lost in self.outcome.missed]
+        return [Gap(at - first, until - at) for at, until in spans if at < until]
+
     @property
     def opened(self) -> list[Utterance]:
         """Every complete utterance that opens with the owner's key."""
@@ -141,6 +146,13 @@ class Evidence:
         except (OSError, soundfile.SoundFileError) as error:
             raise RunError(f"{path}: {error}; run the scenario again") from error
         return bytes(pcm.tobytes())
+
+    def heard(self, first: int, count: int) -> bytes:
+        """Return what reached the speaker of it: nothing but zeros where the microphone lost samples."""
+        heard = bytearray(self.room(first, count))
+        for gap in self.missed(first, first + count):
+            heard[2 * gap.first : 2 * gap.end] = bytes(2 * gap.samples)
+        return bytes(heard)
 
 
 def _spans(changes: list[tuple[int, bool]]) -> list[Span]:

@@ -31,10 +31,10 @@ def _verdict(promise: str, faults: list[str]) -> Verdict:
 
 
 def _deaf_before_the_trigger(evidence: Evidence) -> Verdict:
-    """Open what was sent, and compare it with the room bit by bit at the samples that its header claims."""
-    promise = (
-        "promise 1: what was sent is the room's sound from its trigger on, bit by bit, and nothing before"
-    )
+    """Open what was sent, and compare it with the room bit by bit at the samples that its header claims, and
+    its gaps with what the twin's microphone lost.
+    """
+    promise = "promise 1: sent was the room from its trigger on, bit by bit, gaps marked, and nothing before"
     faults = list(evidence.unopened)
     try:
         for utterance in evidence.opened:
@@ -55,8 +55,11 @@ def _astray(evidence: Evidence, utterance: Utterance) -> Iterator[str]:
     began = evidence.names.captured_as(name)
     if began not in triggers or first < triggers[began]:
         yield f"utterance {name} begins at {first}, before its trigger"
-    if utterance.pcm != evidence.room(first, len(utterance.pcm) // 2):
+    end = first + len(utterance.pcm) // 2
+    if utterance.pcm != evidence.heard(first, end - first):
         yield f"utterance {name} is not what the room sounded like from sample {first}"
+    if list(utterance.gaps) != evidence.missed(first, end):
+        yield f"utterance {name} marks other gaps than the samples that the microphone lost"
 
 
 def _mute_closes(evidence: Evidence) -> Verdict:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from hardware.board import RATE_HZ
-from hardware.errors import SoundError
+from hardware.errors import Fault, SoundError
 from hardware.lights import CUES
 from hardware.sound import FileSound
 from lab.errors import ScenarioError
@@ -22,7 +22,8 @@ Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400 * 7)]
 Moments = tuple[Seconds, Seconds]
 
 VERBS = (
-    "say", "noise", "tap", "hold", "release", "mute", "unmute", "broker_down", "broker_up", "wait", "command",
+    "say", "noise", "tap", "hold", "release", "mute", "unmute", "microphone", "overrun", "broker_down", "broker_up",
+    "wait", "command",
 )  # fmt: skip
 
 
@@ -45,6 +46,8 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     release: Literal[True] | None = None
     mute: Literal[True] | None = None
     unmute: Literal[True] | None = None
+    microphone: Fault | Literal["well"] | None = None
+    overrun: Annotated[int, msgspec.Meta(gt=0, le=RATE_HZ)] | None = None
     broker_down: Literal[True] | None = None
     broker_up: Literal[True] | None = None
     wait: Seconds | None = None
@@ -91,6 +94,7 @@ class Expect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     end_reason: tuple[EndReason, ...] | None = None
     heard: tuple[str, ...] | None = None
     answer: tuple[str, ...] | None = None
+    microphone: tuple[Fault | Literal["well"], ...] | None = None
     nothing_sent_between: tuple[Moments, ...] = ()
     nothing_captured_between: tuple[Moments, ...] = ()
     deaf_between: tuple[Moments, ...] = ()

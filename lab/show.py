@@ -16,10 +16,10 @@ from lab.report import Row, Verdict
 from lab.timeline import Event
 
 _STYLES = {
-    "trigger": "bold cyan", "utterance": "cyan", "answer": "green", "heard": "green", "mute": "bold red",
+    "trigger": "bold cyan", "utterance": "cyan", "answer": "green", "heard": "green", "mute": "bold red", "microphone": "red",
     "link": "yellow", "refused": "magenta", "rejected": "magenta", "verified": "cyan", "scene": "dim",
     "ack": "dim", "cover": "dim", "certificate": "dim", "dropped": "magenta",
-    "resealed": "dim", "storage": "red", "damaged": "red",
+    "resealed": "dim", "overrun": "yellow", "storage": "red", "damaged": "red",
 }  # fmt: skip
 
 
@@ -46,6 +46,11 @@ _WORDS: dict[str, Callable[[Event], str]] = {
     "heard": lambda e: f"the cloud heard: “{e['text']}”",
     "answer": lambda e: f"answered: “{e['text']}”",
     "ack": lambda e: f"the cloud has it: {e['state']}",
+    "microphone": lambda e: (
+        f"the microphone is well again, tried {e['tries']} times"
+        if e["fault"] == "well"
+        else f"the microphone fails ({e['fault']}): {e['why']}"
+    ),
     "mute": lambda e: "muted: the microphone is closed" if e["on"] else "unmuted",
     "link": lambda e: (
         "connected to the broker" if e["up"] else "the broker is gone: keeping everything sealed"
@@ -53,6 +58,7 @@ _WORDS: dict[str, Callable[[Event], str]] = {
     "refused": lambda e: f"refused: {e['why'].replace('_', ' ')}",
     "certificate": lambda e: f"the next certificate: {e['outcome'].replace('_', ' ')}",
     "dropped": lambda e: f"given up: an utterance that waited ({e['why'].replace('_', ' ')})",
+    "overrun": lambda e: f"the microphone lost {e['samples'] / RATE_HZ * 1000:.1f} ms",
     "resealed": lambda _: "sealed anew: an utterance that waited too long",
     "storage": lambda e: f"the disk refuses: {e['why']}" if e["why"] else "the disk takes it again",
     "damaged": lambda e: str(e["what"]),
@@ -98,7 +104,7 @@ def summary(evidence: Evidence) -> list[Row]:
     rejected = len(evidence.of("rejected"))
     begun = len(evidence.of("trigger")) - sum(event["samples"] > 0 for event in evidence.of("rejected"))
     sent = sum(u["samples"] for u in evidence.utterances if u["id"] in evidence.complete)
-    muted = _muted(evidence)
+    muted, lost = _muted(evidence), sum(count for _, count in evidence.outcome.missed)
     readers = sorted({reader.name for u in evidence.opened for reader in u.header.readers})
     size = sum(event["bytes"] for event in evidence.publishes)
     passed = [message.payload for message in tap.read(evidence.outcome.directory)]
@@ -108,7 +114,7 @@ def summary(evidence: Evidence) -> list[Row]:
             f"{samples / RATE_HZ:.2f} s",
             "what the room sounded like, from the first to the last sample",
         ),
-        Row("heard", f"{(samples - muted) / RATE_HZ:.2f} s", "by both ears, and dropped at once"),
+        Row("heard", f"{(samples - muted - lost) / RATE_HZ:.2f} s", "by both ears, and dropped at once"),
         Row("muted", f"{muted / RATE_HZ:.2f} s", "the microphone was closed"),
         Row("kept", f"{kept / RATE_HZ:.2f} s", f"after {_count(begun, 'trigger')}"),
         Row(
@@ -126,6 +132,7 @@ def summary(evidence: Evidence) -> list[Row]:
             _count(len(passed), "message"),
             f"{sum(map(len, passed)):,} bytes in sent.jsonl, last wills included",
         ),
+        *_lost(evidence, lost),
         *_cover(evidence),
         Row("to", ", ".join(readers) or "nobody", "the readers whose keys open it"),
     ]
@@ -133,6 +140,12 @@ def summary(evidence: Evidence) -> list[Row]:
 
 def _count(number: int, what: str) -> str:
     return f"{number:,} {what}" + ("" if number == 1 else "s")
+
+
+def _lost(evidence: Evidence, lost: int) -> list[Row]:
+    gaps = sum(len(opened.gaps) for opened in evidence.opened)
+    note = f"by the microphone, this machine being too slow: {_count(gaps, 'gap')} marked in what was kept"
+    return [Row("lost", f"{lost / RATE_HZ:.2f} s", note)] if lost else []
 
 
 def _cover(evidence: Evidence) -> list[Row]:

@@ -44,13 +44,16 @@ Detour = Callable[[int, Callable[[], int]], int]
 
 
 class Outcome(NamedTuple):
-    """What came of a run: its folder, its events, what the light showed, and how long the room sounded."""
+    """What came of a run: its folder, its events, what the light showed, what the microphone gave and what it
+    lost (first sample, how many), and how long the room sounded.
+    """
 
     directory: Path
     scenario: Scenario
     events: list[Event]
     shown: list[tuple[int, str]]
     frames_read: list[tuple[int, int]]
+    missed: list[tuple[int, int]]
     samples: int
     waiting: set[str]
     played: list[tuple[int, int]]
@@ -189,7 +192,7 @@ class _Home:
 
     def _happen(self, moment: Moment) -> None:
         step = moment.step
-        what = step.say or step.noise or (step.command.do if step.command else None)
+        what = step.say or step.noise or step.microphone or (step.command.do if step.command else None)
         if step.verb != "wait":
             self._timeline("scene", moment.sample, do=step.verb, what=what)
         board = self._board
@@ -202,7 +205,11 @@ class _Home:
             "broker_down": self._broker_down,
             "broker_up": self._broker_up,
         }
-        if step.verb in verbs:
+        if step.microphone is not None:
+            self._board.befall(step.microphone)
+        elif step.overrun is not None:
+            self._board.overrun(step.overrun)
+        elif step.verb in verbs:
             verbs[step.verb]()
         elif step.command is not None:
             self._command(step.command)
@@ -253,6 +260,7 @@ class _Home:
             events=self._timeline.events,
             shown=shown,
             frames_read=self._frames,
+            missed=self._board.microphone.missed,
             samples=self._samples,
             waiting=waiting,
             played=[(sample, sample + len(pcm) // 2) for sample, pcm in self._board.played],

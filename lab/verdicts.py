@@ -41,6 +41,8 @@ def _expectations(expect: Expect, evidence: Evidence) -> Iterator[Verdict]:
     for name, (found, wanted, fits) in told.items():
         if wanted is not None:
             yield _list(name, found, wanted, fits)
+    if expect.microphone is not None:
+        yield _microphone(expect.microphone, [told["fault"] for told in evidence.of("microphone")])
     for between in expect.nothing_sent_between:
         sent = [e["sample"] for e in evidence.publishes if _within(e["sample"], between)]
         yield _none("nothing sent", between, sent)
@@ -68,6 +70,11 @@ def _list(name: str, found: Sequence[str], wanted: Sequence[str], fits: Fits) ->
     if len(found) != len(wanted):
         wrong.append(f"wanted {len(wanted)} utterances, found {len(found)}")
     return Verdict(f"{name}: {', '.join(repr(want) for want in wanted)}", not wrong, "; ".join(wrong))
+
+
+def _microphone(wanted: Sequence[str], found: Sequence[str]) -> Verdict:
+    same = list(wanted) == list(found)
+    return Verdict(f"microphone: {', '.join(wanted)}", same, "" if same else f"found {', '.join(found)}")
 
 
 def _none(what: str, between: Moments, found: Sequence[int]) -> Verdict:

@@ -23,6 +23,7 @@ import vector_ledger  # noqa: E402
 
 from device.envelope import (  # noqa: E402
     Consent,
+    Gap,
     Header,
     NamedReader,
     ReaderKey,
@@ -65,6 +66,24 @@ def pcm(samples: int) -> bytes:
     return b"".join(struct.pack("<h", 7919 * n % 65536 - 32768) for n in range(samples))
 
 
+def without(sound: bytes, gaps: list[list[int]]) -> bytes:
+    """The sound with zeros where samples were lost."""
+    kept = bytearray(sound)
+    for first, samples in gaps:
+        kept[2 * first : 2 * (first + samples)] = bytes(2 * samples)
+    return bytes(kept)
+
+
+def parts_of(sound: bytes, case: Json) -> list[tuple[bytes, list[Gap]]]:
+    """What each segment holds, and its part of the gaps, counted from its own first sample."""
+    step, parts = case["segment_samples"], []
+    for at in range(0, max(1, len(sound) // 2), step):
+        ends = [(max(first, at), min(first + lost, at + step)) for first, lost in case.get("gaps", [])]
+        gaps = [Gap(first - at, end - first) for first, end in ends if first < end]
+        parts.append((sound[2 * at : 2 * (at + step)], gaps))
+    return parts + [(b"", [])] * case.get("empty", 0)
+
+
 def devices(inputs: Json) -> dict[str, Device]:
     return {
         name: Device(
@@ -103,11 +122,10 @@ def seal(case: Json, inputs: Json) -> Json:
     header = header_of(case, inputs)
     data_key, wraps = bytes.fromhex(case["data_key"]), [bytes.fromhex(each) for each in case["wraps"]]
     sealer = Sealer(header, data_key, wraps, device.signing)
-    sound, step = pcm(case["samples"]), 2 * case["segment_samples"]
-    parts = [sound[at : at + step] for at in range(0, len(sound), step)] or [b""]
-    parts += [b""] * case.get("empty", 0)
+    sound = without(pcm(case["samples"]), case.get("gaps", []))
+    *parts, last = parts_of(sound, case)
     begin = sealer.begin()
-    segments = [sealer.segment(part) for part in parts[:-1]] + [sealer.last(parts[-1])]
+    segments = [*(sealer.segment(*part) for part in parts), sealer.last(*last)]
     digest = header_hash(begin[:-96])
     keys = SegmentKeys.derive(data_key, digest)
     checkpoint = ""
@@ -129,6 +147,7 @@ def seal(case: Json, inputs: Json) -> Json:
         "base_nonce": keys.base_nonce.hex(),
         "commitment": keys.commitment.hex(),
         "pcm": sound.hex(),
+        "gaps": case.get("gaps", []),
         "begin": begin.hex(),
         "segments": [each.hex() for each in segments],
         "end": sealer.end(case["reason"], checkpoint).hex(),

@@ -158,9 +158,34 @@ def _segments(cast: Cast) -> Iterator[Json]:
         "segment-extended": first + b"\0",
         "segment-empty": b"",
         "segment-of-another-utterance": bytes.fromhex(cast.other["segments"][0]),
-        "segment-padding-not-zero-signed": segment(base, 0, b"\0\1" + bytes(size - 1) + b"\1"),
-        "segment-shorter-signed": segment(base, 0, bytes(size)),
-        "segment-valid-too-large-signed": segment(base, 0, (samples + 1).to_bytes(2, "big") + bytes(size)),
-    }
+        "segment-padding-not-zero-signed": segment(base, 0, b"\0\1" + bytes(16 + size - 1) + b"\1"),
+        "segment-shorter-signed": segment(base, 0, bytes(16 + size)),
+        "segment-without-room-for-gaps-signed": segment(base, 0, bytes(2 + size)),
+        "segment-valid-too-large-signed": segment(
+            base, 0, (samples + 1).to_bytes(2, "big") + bytes(16 + size)
+        ),
+    } | _gaps(base, samples)
     for name, message in crafted.items():
         yield {"name": name, "base": base["name"], "segments": [message.hex()], "refused_at": "segment"}
+
+
+def _gaps(base: Json, samples: int) -> dict[str, bytes]:
+    """A whole segment of sound or silence, and what is said to be missing from it."""
+    silence, sound = bytes(2 * samples), b"\1\0" * samples
+    claims: dict[str, tuple[list[int], bytes]] = {
+        "over-sound": ([100, 5], sound),
+        "over-one-sample-of-sound": ([100, 5], silence[:208] + b"\0\1" + silence[210:]),
+        "beyond-the-sound": ([samples - 4, 5], silence),
+        "empty": ([100, 0], silence),
+        "after-an-empty-one": ([0, 0, 100, 5], silence),
+        "out-of-order": ([200, 5, 100, 5], silence),
+        "twice": ([100, 5, 100, 5], silence),
+        "overlapping": ([100, 5, 104, 5], silence),
+        "touching": ([100, 5, 105, 5], silence),
+    }
+    return {
+        f"segment-gap-{name}-signed": segment(
+            base, 0, b"".join(n.to_bytes(2, "big") for n in [samples, *claim]).ljust(18, b"\0") + pcm
+        )
+        for name, (claim, pcm) in claims.items()
+    }

@@ -133,7 +133,7 @@ def test_who_subscribes_later_finds_the_announcement_and_the_state(place: Place,
         name: jinja2.Template(part["value_template"]).render(value_json=state)
         for name, part in announced["components"].items()
     }
-    assert said == {"phase": "idle", "muted": "OFF", "microphone": "OFF", "waiting": "0"}
+    assert said == {"phase": "idle", "muted": "OFF", "microphone": "OFF", "fault": "none", "waiting": "0"}
 
 
 def test_a_speaker_that_dies_is_unavailable(place: Place, home: Subscriber) -> None:

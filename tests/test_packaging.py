@@ -19,6 +19,7 @@ CIRCLE = "No two modules import each other"
 CLOUD = "The cloud shares the envelope and the ledger"
 SHARED = "The envelope and the ledger know nothing"
 PURE = "The pure core does no I/O"
+SOUND = "Sound cards and pins are opened by the Pi's board alone"
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +122,8 @@ def test_the_code_keeps_the_import_rules(tree: Path) -> None:
         ("cloud_stub/hearing/mind.py", "import hardware.board", CLOUD),
         ("device/envelope/header.py", "import device.errors", SHARED),
         ("device/ledger/note.py", "import device.envelope.topics", SHARED),
+        ("device/ear.py", "import pyaudio", SOUND),
+        ("hardware/panel.py", "import lgpio", SOUND),
         ("device/session.py", "import time", PURE),
         ("device/envelope/seal.py", "import os", PURE),
         ("device/press.py", "import device.keys", PURE),  # which opens files

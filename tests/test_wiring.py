@@ -23,7 +23,7 @@ def drawn_gpios(svg: str) -> set[int]:
 
 def wanted_gpios(profile: Profile) -> set[int]:
     on_board = profile.wiring.on_board
-    pins = {profile.panel.mute}
+    pins = {profile.panel.mute} - {None}
     pins |= {profile.panel.button} - ({profile.panel.button} if "button" in on_board else set())
     return pins | (set() if "lights" in on_board else set(profile.lights.pins.values()))
 

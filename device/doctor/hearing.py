@@ -6,7 +6,7 @@ A muted microphone stays closed, here too; and a firmware that runs keeps its bo
 import math
 from collections.abc import Iterator
 from contextlib import closing
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -14,11 +14,14 @@ from device.doctor.finding import Finding, fail, failed, ok, warn
 from device.doctor.subject import Subject
 from device.errors import DeviceError
 from device.hardware_bond import BOND, bind
+from device.mic_fault import REMEDIES, MicFault
+from device.mic_look import look
 from device.mute import MuteMemory
-from hardware.board import FRAME_SAMPLES, RATE_HZ, Board
-from hardware.errors import HardwareError
+from hardware.board import FRAME_SAMPLES, RATE_HZ, Board, Frame
+from hardware.errors import Fault, HardwareError
 
 _FRAMES = RATE_HZ // FRAME_SAMPLES
+_MOST_FRAMES = 5 * _FRAMES
 _SHOWN = ("muted", "responding", "booting")
 """Cues of the light that are red, green and blue."""
 _SHOWN_FRAMES = 15
@@ -31,7 +34,7 @@ _GIVE_ROOM = 'the board is simulated and hears recordings: give [board] room = [
 
 
 class Level(NamedTuple):
-    """How a second sounded: rms in dB of full scale, the part of it at full scale, frames, and jumps between
+    """How a second or so sounded: rms in dB of full scale, the part of it at full scale, frames, and jumps between
     them.
     """
 
@@ -94,6 +97,9 @@ def _lights(board: Board) -> Finding:
         for _ in range(_SHOWN_FRAMES):
             board.rest()
     board.panel.show("idle", board.rest())
+    if board.panel.trouble is not None:
+        saw, _, advice = board.panel.trouble.partition("; ")
+        return warn("lights", saw, advice)
     return ok("lights", "were red, green and blue, if they are wired right: only eyes can tell")
 
 
@@ -102,11 +108,11 @@ def _microphone(board: Board, subject: Subject) -> Iterator[Finding]:
         yield warn("microphone", "muted, so it was not opened", "unmute with the switch and ask again")
         return
     try:
-        level = _listen(board)
+        level, fault = _listen(board)
     except HardwareError as error:
         yield failed("microphone", error)
         return
-    yield _arriving(level)
+    yield _arriving(level) if fault is None else fail("microphone", *REMEDIES[fault])
     yield loudness(level, simulated=subject.config.board.name == "sim")
 
 
@@ -115,22 +121,48 @@ def _remembers_mute(subject: Subject) -> bool:
     return (subject.state / "identity.key").exists() and MuteMemory(subject.state, first_run=False).on
 
 
-def _listen(board: Board) -> Level:
-    """Hear a second, and keep no more of it than four numbers."""
-    power, clipped, jumps, expected = 0.0, 0, 0, None
-    board.microphone.open()
+class _Sums:
+    """What is kept of frames: how many, how loud, how much at full scale, how often one did not follow."""
+
+    def __init__(self) -> None:
+        self.frames = self.jumps = self.clipped = 0
+        self.power = 0.0
+        self._expected: int | None = None
+
+    def add(self, frame: Frame) -> None:
+        self.frames += 1
+        self.jumps += self._expected is not None and frame.index != self._expected
+        self._expected = frame.index + FRAME_SAMPLES
+        samples = np.frombuffer(frame.pcm, "<i2").astype(np.float64)
+        self.power += float(samples @ samples)
+        self.clipped += int((np.abs(samples) >= _FULL_SCALE - 1).sum())
+
+    @property
+    def level(self) -> Level:
+        count = self.frames * FRAME_SAMPLES
+        rms = math.sqrt(self.power / count) / _FULL_SCALE
+        return Level(
+            20 * math.log10(rms) if rms else -math.inf, self.clipped / count, self.frames, self.jumps
+        )
+
+
+def _listen(board: Board) -> tuple[Level, Fault | None]:
+    """Hear a second, and on until what judges the microphone of a running firmware knows; keep numbers alone."""
+    microphone, sums = board.microphone, _Sums()
+    judge = MicFault(digital_silence=microphone.digital_silence)
+    verdict: Fault | Literal["well"] | None = None
+    microphone.open()
     try:
-        for _ in range(_FRAMES):
-            index, pcm = board.microphone.read()
-            jumps += expected is not None and index != expected
-            expected = index + FRAME_SAMPLES
-            samples = np.frombuffer(pcm, "<i2").astype(np.float64)
-            power += float(samples @ samples)
-            clipped += int((np.abs(samples) >= _FULL_SCALE - 1).sum())
+        while sums.frames < _FRAMES or (verdict is None and sums.frames < _MOST_FRAMES):
+            frame = microphone.read()
+            if not sums.frames:
+                judge.forget(frame.index)
+            sums.add(frame)
+            if frame.index >= judge.due:
+                verdict = judge.judge(look(frame))
     finally:
-        board.microphone.close()
-    rms = math.sqrt(power / RATE_HZ) / _FULL_SCALE
-    return Level(20 * math.log10(rms) if rms else -math.inf, clipped / RATE_HZ, _FRAMES, jumps)
+        microphone.close()
+    return sums.level, None if verdict == "well" else verdict
 
 
 def _arriving(level: Level) -> Finding:
@@ -144,7 +176,7 @@ def _arriving(level: Level) -> Finding:
 
 def loudness(level: Level, *, simulated: bool = False) -> Finding:
     """What a second's level says of the microphone; a simulated one has no gain that could be turned up."""
-    what = f"{level.rms_db:.0f} dBFS over 1 s"
+    what = f"{level.rms_db:.0f} dBFS over {level.frames * FRAME_SAMPLES / RATE_HZ:.2g} s"
     if level.rms_db == -math.inf:
         return fail(
             "level",

@@ -7,6 +7,7 @@ plaintext, and whatever does not open is an EnvelopeError, whatever the bytes.
 
 from device.envelope import downlink, topics
 from device.envelope.errors import EnvelopeError, SealOrderError
+from device.envelope.gaps import Gap
 from device.envelope.header import Consent, Header, Identity, NamedReader, Trigger
 from device.envelope.keys import SUITES, ReaderKey, ReaderPublic, device_id, open_once, seal_once
 from device.envelope.layout import REASONS
@@ -20,6 +21,7 @@ __all__ = [
     "Consent",
     "End",
     "EnvelopeError",
+    "Gap",
     "Header",
     "Identity",
     "NamedReader",

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from device.envelope.errors import EnvelopeError
+from device.envelope.gaps import GAPS_BYTES
 
 MAGIC: Final = b"OVH1"
 HEADER_DOMAIN: Final = b"overheard/v1/header\0"
@@ -26,6 +27,8 @@ HASH_BYTES: Final = 32
 SIGNATURE_BYTES: Final = 64
 NONCE_BYTES: Final = 12
 TAG_BYTES: Final = 16
+PCM_AT: Final = 2 + GAPS_BYTES
+"""Where the PCM begins in a segment's plaintext: after the number of valid samples and the gaps."""
 JSON_MAX_BYTES: Final = 65_536
 
 Reason = Literal[
@@ -109,9 +112,14 @@ def header_hash(before_commitment: bytes) -> bytes:
     return hashlib.sha256(HEADER_DOMAIN + before_commitment).digest()
 
 
+def plain_bytes(segment_samples: int) -> int:
+    """Length of the plaintext of every segment of an utterance."""
+    return PCM_AT + 2 * segment_samples
+
+
 def segment_bytes(segment_samples: int) -> int:
     """Length of every segment message of an utterance."""
-    return 4 + 2 + 2 * segment_samples + TAG_BYTES
+    return 4 + plain_bytes(segment_samples) + TAG_BYTES
 
 
 def to_json(value: Any, where: str) -> bytes:

@@ -13,7 +13,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.constant_time import bytes_eq
 
+from device.envelope import gaps
 from device.envelope.errors import EnvelopeError
+from device.envelope.gaps import Gap
 from device.envelope.header import Header
 from device.envelope.keys import ReaderKey, open_once
 from device.envelope.layout import (
@@ -21,6 +23,7 @@ from device.envelope.layout import (
     END_DOMAIN,
     HASH_BYTES,
     MAGIC,
+    PCM_AT,
     SIGNATURE_BYTES,
     WRAP_DOMAIN,
     Cursor,
@@ -28,16 +31,18 @@ from device.envelope.layout import (
     SegmentKeys,
     from_json,
     header_hash,
+    plain_bytes,
     segment_bytes,
 )
 
 
 class Segment(NamedTuple):
-    """An opened segment. pcm: the valid samples only, s16le."""
+    """An opened segment. pcm: the valid samples only, s16le, zero in its gaps."""
 
     index: int  # type: ignore[assignment]  # tuple.index is not missed
     last: bool
     pcm: bytes
+    gaps: tuple[Gap, ...] = ()
 
 
 class End(NamedTuple):
@@ -49,11 +54,14 @@ class End(NamedTuple):
 
 
 class Utterance(NamedTuple):
-    """A whole utterance, opened and complete. pcm: s16le mono 16 kHz."""
+    """A whole utterance, opened and complete. pcm: s16le mono 16 kHz; `gaps`, where the microphone lost
+    samples, are zero in it, so that sample n is the device's sample `first_sample` + n.
+    """
 
     header: Header
     pcm: bytes
     end: End
+    gaps: tuple[Gap, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,14 +129,14 @@ class Opener:
 
     def segment(self, payload: bytes) -> Segment:
         """Open one segment message; in any order, as often as it arrives."""
-        plain = bytearray(2 + 2 * self._begin.header.segment_samples)
-        counter, stop = self.open_into(plain, payload)
-        return Segment(counter // 2, bool(counter % 2), bytes(plain[2:stop]))
+        plain = bytearray(plain_bytes(self._begin.header.segment_samples))
+        counter, stop, missing = self.open_into(plain, payload)
+        return Segment(counter // 2, bool(counter % 2), bytes(plain[PCM_AT:stop]), missing)
 
-    def open_into(self, plain: bytearray, payload: bytes) -> tuple[int, int]:
-        """Open one segment message into `plain`, of 2 + 2 * segment_samples bytes, which its owner wipes.
+    def open_into(self, plain: bytearray, payload: bytes) -> tuple[int, int, tuple[Gap, ...]]:
+        """Open one segment message into `plain`, of `layout.plain_bytes`, which its owner wipes.
 
-        Return index * 2 + last, and where the PCM stops that begins at 2.
+        Return index * 2 + last, where the PCM stops that begins at `layout.PCM_AT`, and its gaps.
         """
         if len(payload) != segment_bytes(self._begin.header.segment_samples):
             raise EnvelopeError("segment: wrong length; drop the message")
@@ -137,10 +145,11 @@ class Opener:
             self._cipher.decrypt_into(self._keys.nonce(counter), payload[4:], None, plain)
         except InvalidTag as error:
             raise EnvelopeError("segment: does not open; drop the message") from error
-        stop = 2 + 2 * int.from_bytes(plain[:2], "big")
+        stop = PCM_AT + 2 * int.from_bytes(plain[:2], "big")
         if stop > len(plain) or any(plain[stop:]):
             raise EnvelopeError("segment: does not open; drop the message")
-        return counter, stop
+        with memoryview(plain) as view, view[PCM_AT:stop] as pcm:
+            return counter, stop, gaps.unpack(plain[2:PCM_AT], pcm)
 
     def end(self, payload: bytes, segment_payloads_in_order: Sequence[bytes]) -> End:
         """`Begin.end`, for whoever holds the Opener."""
@@ -156,7 +165,9 @@ def open_utterance(begin: bytes, segments: Iterable[bytes], end: bytes, key: Rea
     opener = Opener(parsed, parsed.data_key(key))
     in_order = sorted(set(segments))  # they open with be32(index * 2 + last), so bytes sort by index
     verified = parsed.end(end, in_order)
-    return Utterance(parsed.header, b"".join(opener.segment(each).pcm for each in in_order), verified)
+    opened = [opener.segment(each) for each in in_order]
+    missing = gaps.of_whole((len(each.pcm) // 2, each.gaps) for each in opened)
+    return Utterance(parsed.header, b"".join(each.pcm for each in opened), verified, missing)
 
 
 def _wraps(cursor: Cursor, header: Header) -> tuple[bytes, ...]:

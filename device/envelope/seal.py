@@ -10,16 +10,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from device.envelope.errors import EnvelopeError, SealOrderError
+from device.envelope.gaps import Gap, pack
 from device.envelope.header import Header
 from device.envelope.keys import ReaderPublic, seal_once
 from device.envelope.layout import (
     BEGIN_DOMAIN,
     END_DOMAIN,
     MAGIC,
+    PCM_AT,
     REASONS,
     WRAP_DOMAIN,
     SegmentKeys,
     header_hash,
+    plain_bytes,
     to_json,
 )
 
@@ -58,7 +61,7 @@ class Sealer:
         self._begin = front + self._keys.commitment + signing_key.sign(signed)
         self._signing_key = signing_key
         self._cipher: ChaCha20Poly1305 | None = ChaCha20Poly1305(self._keys.key)
-        self._plain = bytearray(2 + 2 * self._header.segment_samples)
+        self._plain = bytearray(plain_bytes(self._header.segment_samples))
         self._messages = hashlib.sha256()
         self._count = 0
         self._ended = False
@@ -67,13 +70,15 @@ class Sealer:
         """The begin message; the same bytes every time."""
         return self._begin
 
-    def segment(self, pcm: bytes | bytearray | memoryview) -> bytes:
-        """Seal up to segment_samples of s16le PCM, padded with zeros; more will follow."""
-        return self._seal(pcm, last=False)
+    def segment(self, pcm: bytes | bytearray | memoryview, gaps: Sequence[Gap] = ()) -> bytes:
+        """Seal up to segment_samples of s16le PCM, padded with zeros; more will follow. gaps: where samples
+        are missing in it, zeros in `pcm`.
+        """
+        return self._seal(pcm, gaps, last=False)
 
-    def last(self, pcm: bytes | bytearray | memoryview) -> bytes:
+    def last(self, pcm: bytes | bytearray | memoryview, gaps: Sequence[Gap] = ()) -> bytes:
         """Seal the last segment (of 0 to segment_samples) and forget the key."""
-        message = self._seal(pcm, last=True)
+        message = self._seal(pcm, gaps, last=True)
         del self._keys
         self._cipher = None
         return message
@@ -97,12 +102,12 @@ class Sealer:
         self._ended = True
         return len(record).to_bytes(4, "big") + record + self._signing_key.sign(END_DOMAIN + record)
 
-    def _seal(self, pcm: bytes | bytearray | memoryview, *, last: bool) -> bytes:
+    def _seal(self, pcm: bytes | bytearray | memoryview, gaps: Sequence[Gap], *, last: bool) -> bytes:
         if self._cipher is None:
             raise SealOrderError("seal: the last segment is sealed; begin a new utterance")
         counter = self._count * 2 + last
         try:
-            self._fill(pcm)
+            self._fill(pcm, gaps)
             sealed = self._cipher.encrypt(self._keys.nonce(counter), self._plain, None)
         finally:
             self._plain[:] = bytes(len(self._plain))
@@ -111,15 +116,15 @@ class Sealer:
         self._count += 1
         return message
 
-    def _fill(self, pcm: bytes | bytearray | memoryview) -> None:
+    def _fill(self, pcm: bytes | bytearray | memoryview, gaps: Sequence[Gap]) -> None:
         # released at once: a bytearray cannot be emptied by its owner while a view of it is alive
         with memoryview(pcm) as view, view.cast("B") as octets:
             samples, odd = divmod(len(octets), 2)
             most = self._header.segment_samples
             if odd or samples > most:
                 raise EnvelopeError(f"segment: {len(octets)} bytes; give whole samples, {most} at most")
-            self._plain[:2] = samples.to_bytes(2, "big")
-            self._plain[2 : 2 + len(octets)] = octets
+            self._plain[:PCM_AT] = samples.to_bytes(2, "big") + pack(gaps, octets)
+            self._plain[PCM_AT : PCM_AT + len(octets)] = octets
 
 
 def _front(header_bytes: bytes, wraps: Sequence[bytes]) -> bytes:

@@ -93,7 +93,8 @@ def _discovery(of: _Of) -> Leaving:
 
 def _state(of: _Of) -> Leaving:
     state = State(
-        v=1, device=of.device, boot="0" * 16, phase="listening", muted=False, microphone="open", waiting=0
+        v=1, device=of.device, boot="0" * 16, phase="listening", muted=False, microphone="open", fault="",
+        waiting=0,
     )
     return Leaving(
         "state", topics.state(of.device), of.config.home_assistant.discovery,
@@ -128,7 +129,8 @@ def _segment(of: _Of) -> Leaving:
         False, f"{sizes.segment(of.config):,} bytes, always", (),
         (
             "its number, and whether it is the last",
-            "sound, sealed: only a reader that the header names can open it",
+            "sound, and where the microphone lost some, sealed: only a reader that the header names can open"
+            " it",
         ),
     )  # fmt: skip
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from hardware.errors import BoardError
+from hardware.profiles.pins import colliding, missing
 
 FOLDER = Path(__file__).parent
 
@@ -20,6 +21,7 @@ Gpio = Annotated[int, msgspec.Meta(ge=0, le=27)]
 Rate = Annotated[int, msgspec.Meta(ge=8_000, le=192_000)]
 UsbId = Annotated[str, msgspec.Meta(pattern=r"\A([0-9a-f]{4}:[0-9a-f]{4})?\Z")]
 
+Bus = Literal["i2c", "i2s", "spi"]
 LightKind = Literal["none", "led", "rgb", "apa102", "respeaker-usb", "respeaker-xvf3800"]
 
 
@@ -32,9 +34,9 @@ class Card(_Table, frozen=True):
 
     usb: UsbId
     names: tuple[str, ...]
-    rates_hz: tuple[Rate, ...]
+    rates_hz: Annotated[tuple[Rate, ...], msgspec.Meta(min_length=1)]
     """Tried in this order; anything but 16 kHz is resampled."""
-    channels: tuple[Channels, ...]
+    channels: Annotated[tuple[Channels, ...], msgspec.Meta(min_length=1)]
     """Tried in this order."""
 
 
@@ -53,7 +55,8 @@ class PanelPins(_Table, frozen=True):
     """GPIO numbers of the hands' parts: both close to ground; the mute switch is open when muted."""
 
     button: Gpio
-    mute: Gpio
+    mute: Gpio | None = None
+    """None only where `mute_circuit` is another than "none": something has to mute by hand."""
     mute_circuit: Literal["none", "respeaker-xvf3800"] = "none"
     """A mute circuit of the array's own, which counts besides the switch."""
 
@@ -77,6 +80,8 @@ class Wiring(_Table, frozen=True):
     """What the array has itself, so that nothing is wired."""
     cuts_supply: str = ""
     """Where the mute switch's second pole cuts the microphone's supply; "" where it cannot."""
+    buses: tuple[Bus, ...] = ()
+    """Buses of the header that the array takes for itself: nothing else may use their pins."""
 
 
 class Profile(_Table, frozen=True):
@@ -98,7 +103,8 @@ def names() -> list[str]:
 def load_profile(name: str) -> Profile:
     """The profile called `name`, or in the file `name` if that ends with .toml.
 
-    Raises BoardError for a profile that is not there, not TOML, or has a key or value that means nothing.
+    Raises BoardError for a profile that is not there, not TOML, has a key or value that means nothing, or
+    cannot be built: a pin that is used twice, a channel that the card does not have.
     """
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
     if path.parent == FOLDER and path.stem not in names():
@@ -107,8 +113,35 @@ def load_profile(name: str) -> Profile:
         )
     try:
         settings: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-        return msgspec.convert(settings, Profile)
+        profile = msgspec.convert(settings, Profile)
     except OSError as error:
         raise BoardError(f"{path}: {error.strerror}; name a profile that can be read") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise BoardError(f"{path}: {' '.join(str(error).split())}; mend the profile") from error
+    for fault in _faults(profile):
+        raise BoardError(f"{path}: {fault}; mend the profile")
+    return profile
+
+
+def _faults(profile: Profile) -> list[str]:
+    """What no board can have, the first thing first."""
+    heard, lights, hands = profile.microphone, profile.lights, profile.panel
+    faults = []
+    if hands.mute is None and hands.mute_circuit == "none":
+        faults.append("panel.mute: missing, and no mute_circuit either")
+    named = [heard.channel, *heard.raw, *([] if heard.reference is None else [heard.reference])]
+    faults += [
+        f"microphone: channel {channel} of {max(heard.channels)}, counted from 0"
+        for channel in named
+        if channel >= max(heard.channels)
+    ]
+    faults += missing(lights.kind, set(lights.pins))
+    return faults + colliding(used_pins(profile), profile.wiring.buses)
+
+
+def used_pins(profile: Profile) -> list[tuple[str, int]]:
+    """Each pin that the panel takes, by what it is for: `panel.button`, `lights.red`."""
+    hands, lights = profile.panel, profile.lights
+    pins = [("panel.button", hands.button), ("panel.mute", hands.mute), ("lights.power", lights.power)]
+    pins += [(f"lights.{part}", pin) for part, pin in lights.pins.items()]
+    return [(part, pin) for part, pin in pins if pin is not None]

@@ -13,7 +13,7 @@ from cloud_stub.acks import Outgoing
 from cloud_stub.cloud import Cloud
 from cloud_stub.door import Words
 from cloud_stub.whose import Whose
-from device.envelope import downlink, topics
+from device.envelope import Gap, downlink, topics
 from lab.folder import Settings, write_settings
 from lab.kit.broker import MockBroker
 from lab.kit.opened import Opened, opened
@@ -24,7 +24,8 @@ _PATIENCE_S = 10.0
 
 
 class Heard(NamedTuple):
-    """An utterance as this cloud has it. pcm: opened by the test's own key, None unless it is whole.
+    """An utterance as this cloud has it. pcm: opened by the test's own key, None unless it is whole; it is
+    silent in its `gaps`, which the microphone lost.
 
     state: arriving, complete, truncated, forgotten. reason: the end reason, "" without an end. heard, answer:
     None until there was an answer.
@@ -38,6 +39,7 @@ class Heard(NamedTuple):
     pcm: bytes | None
     heard: str | None
     answer: str | None
+    gaps: tuple[Gap, ...] = ()
 
     def __repr__(self) -> str:
         """All but the sound, of which only the length: it would fill the screen of a test that fails."""
@@ -121,7 +123,7 @@ class StubCloud:
         words = self._words.get(whose.utterance)
         return Heard(
             whose.utterance, whose.device, state, of.trigger, of.reason, of.pcm,
-            words.heard if words else None, words.answer if words else None,
+            words.heard if words else None, words.answer if words else None, of.gaps,
         )  # fmt: skip
 
     def _make(self) -> Cloud:

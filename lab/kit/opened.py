@@ -3,13 +3,15 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from device.envelope import Begin, EnvelopeError, ReaderKey, open_utterance, topics
+from device.envelope import Begin, EnvelopeError, Gap, ReaderKey, open_utterance, topics
 from lab.kit.broker import MockBroker
 from lab.kit.record import Passed
 
 
 class Opened(NamedTuple):
-    """One utterance that was sent, repetitions removed. pcm: None unless it is whole and opens."""
+    """One utterance that was sent, repetitions removed. pcm: None unless it is whole and opens; it is silent
+    in its `gaps`, which the microphone lost.
+    """
 
     id: str
     device: str
@@ -17,6 +19,7 @@ class Opened(NamedTuple):
     reason: str
     segments: int
     pcm: bytes | None
+    gaps: tuple[Gap, ...] = ()
 
 
 def opened(broker: MockBroker, key: ReaderKey | None) -> dict[str, Opened]:
@@ -41,10 +44,11 @@ def _opened(name: str, messages: list[Passed], key: ReaderKey | None) -> Opened:
     trigger = parsed.header.trigger.kind
     try:
         reason = parsed.end(end, segments).reason
-        pcm = open_utterance(begin, segments, end, key).pcm if key is not None else None
+        whole = open_utterance(begin, segments, end, key) if key is not None else None
     except EnvelopeError:
         return Opened(name, device, trigger, "", len(segments), None)
-    return Opened(name, device, trigger, reason, len(segments), pcm)
+    pcm, gaps = (whole.pcm, whole.gaps) if whole is not None else (None, ())
+    return Opened(name, device, trigger, reason, len(segments), pcm, gaps)
 
 
 def _parts(messages: Iterable[Passed], kind: str) -> dict[bytes, None]:

@@ -36,13 +36,16 @@ def utc_now() -> datetime:
 
 
 class Ways(NamedTuple):
-    """How a speaker of a test is to be: its own settings, how its world turns, and what its clock says."""
+    """How a speaker of a test is to be: its own settings, how its world turns, what its clock says, and what
+    has befallen its board before it starts.
+    """
 
     settings: Settings
     answers: bool
     patience_s: float = 5.0
     noise_floor: float = 3.0
     clock: Callable[[], datetime] = utc_now
+    before: Callable[[SimBoard], object] = lambda _: None
 
 
 class SimSpeaker:
@@ -219,6 +222,7 @@ class SimSpeaker:
             self.board.mute_on()
             self.board.panel.edges.clear()  # it has stood there all the time
         ways = self._ways
+        ways.before(self.board)
         self._still = Still(self._broker, answers=ways.answers, patience_s=ways.patience_s)
         self._firmware = assemble(device_config.load(self._config), self.board, self._tell, ways.clock)
         self._still.meet(self._firmware)

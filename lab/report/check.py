@@ -74,10 +74,14 @@ def seconds(samples: int) -> str:
 
 
 def _sentence(run: Run, kept: list[Span], sent: list[Span], faults: tuple[Fault, ...]) -> str:
-    heard = minus([Span(0, run.samples)], run.muted)
-    muted = f", {seconds(length(run.muted))} muted" if run.muted else ""
+    heard = minus([Span(0, run.samples)], [*run.muted, *run.lost])
+    apart = "".join(
+        f", {seconds(length(spans))} {what}"
+        for what, spans in (("muted", run.muted), ("lost", run.lost))
+        if spans
+    )
     facts = (
-        f"{seconds(length(heard))} heard{muted}, {seconds(length(kept))} kept, {seconds(length(sent))} sent"
+        f"{seconds(length(heard))} heard{apart}, {seconds(length(kept))} kept, {seconds(length(sent))} sent"
     )
     return f"{facts}, " + ("but " + "; ".join(f.says for f in faults) if faults else f"nothing {EARLY}")
 

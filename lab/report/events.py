@@ -141,6 +141,14 @@ class Mute(Event, frozen=True):
     on: bool
 
 
+class Microphone(Event, frozen=True):
+    """What is wrong with the microphone from now on, or `well`; `tries` counts how often it was opened anew."""
+
+    fault: str
+    why: str
+    tries: int
+
+
 class Refused(Event, frozen=True):
     """A trigger or command that was not obeyed."""
 
@@ -177,6 +185,12 @@ class Storage(Event, frozen=True):
     """The disk refuses, and why; with nothing in it, it takes again what is written down."""
 
     why: str
+
+
+class Overrun(Event, frozen=True):
+    """The microphone lost `samples` from here on: the machine was too slow."""
+
+    samples: Samples
 
 
 class Damaged(Event, frozen=True):

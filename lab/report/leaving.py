@@ -31,6 +31,10 @@ def kept(shown: Shown, pen: Pen, y: float, height: float) -> None:
             link = pen.link(f"utterance-{told.number}", words)
             title(link.bar(*told.span, y, height, "kept"), words)
             link.text(told.span.first, y + height - 4, str(told.number), "inside", dx=4)
+    for span in common(shown.finding.kept, shown.run.lost):
+        if shown.axis.shows(*span):
+            words = f"A gap of {seconds(span.end - span.first)}, marked: the microphone lost it"
+            title(pen.bar(*span, y, height, "gap"), words)
     _red(shown, pen, y, height, shown.finding.kept)
 
 

@@ -14,6 +14,7 @@ from lab.report.events import (
     Answer,
     Heard,
     Mute,
+    Overrun,
     Phase,
     Publish,
     Trigger,
@@ -63,6 +64,7 @@ class Run(msgspec.Struct, frozen=True):
     messages: tuple[Message, ...]
     phases: tuple[Stretch, ...]
     muted: tuple[Span, ...]
+    lost: tuple[Span, ...]
 
 
 def read_run(directory: Path, room_samples: int) -> Run:
@@ -73,7 +75,8 @@ def read_run(directory: Path, room_samples: int) -> Run:
     phases = stretches(((row.sample, row.phase) for row in timeline.of(Phase)), samples)
     switch = stretches(((row.sample, "on" if row.on else "off") for row in timeline.of(Mute)), samples)
     muted = tuple(Span(s.first, s.end) for s in switch if s.what == "on")
-    return Run(samples, timeline, ledger, _told(timeline, messages), messages, tuple(phases), muted)
+    lost = tuple(Span(row.sample, row.sample + row.samples) for row in timeline.of(Overrun))
+    return Run(samples, timeline, ledger, _told(timeline, messages), messages, tuple(phases), muted, lost)
 
 
 def _message(sent: Publish, ledger: Ledger) -> Message:

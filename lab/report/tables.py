@@ -9,7 +9,7 @@ from lab.report.axis import RATE_HZ, clock
 from lab.report.check import Finding, seconds
 from lab.report.flags import trigger_words
 from lab.report.run import Run, Told
-from lab.report.spans import common
+from lab.report.spans import common, length
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -69,10 +69,10 @@ MEANS = {
 
 def utterance_rows(run: Run, finding: Finding) -> list[UtteranceRow]:
     """Return a row for each utterance, in order."""
-    return [_utterance_row(told, finding) for told in run.told]
+    return [_utterance_row(told, run, finding) for told in run.told]
 
 
-def _utterance_row(told: Told, finding: Finding) -> UtteranceRow:
+def _utterance_row(told: Told, run: Run, finding: Finding) -> UtteranceRow:
     wrong = bool(common([told.span], finding.wrong_samples)) or bool(
         finding.wrong.intersection(told.messages)
     )
@@ -80,7 +80,7 @@ def _utterance_row(told: Told, finding: Finding) -> UtteranceRow:
         number=told.number,
         when=clock(told.span.first, tenths=True),
         trigger=trigger_words(told.trigger) if told.trigger else "none",
-        length=seconds(told.row.samples),
+        length=seconds(told.row.samples) + _gaps(told, run),
         reason=told.row.reason.replace("_", " "),
         messages=len(told.messages),
         bytes=grouped(sum(message.sent.bytes for message in told.messages)),
@@ -92,6 +92,12 @@ def _utterance_row(told: Told, finding: Finding) -> UtteranceRow:
         left=_left(told),
         wrong=wrong,
     )
+
+
+def _gaps(told: Told, run: Run) -> str:
+    """Say how much of it the microphone lost, if it did."""
+    gaps = common([told.span], run.lost)
+    return f" (gaps of {seconds(length(gaps))})" if gaps else ""
 
 
 def _left(told: Told) -> str:

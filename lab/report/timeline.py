@@ -22,7 +22,9 @@ from lab.report.events import (
     Heard,
     Light,
     Link,
+    Microphone,
     Mute,
+    Overrun,
     Phase,
     Play,
     Publish,
@@ -52,11 +54,13 @@ AnyEvent = (
     | Answer
     | Scene
     | Mute
+    | Microphone
     | Refused
     | Certificate
     | Damaged
     | Dropped
     | Resealed
+    | Overrun
     | Storage
     | Unreachable
     | Verified

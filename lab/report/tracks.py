@@ -7,11 +7,11 @@ import msgspec
 import numpy as np
 
 from lab.report.axis import Axis, clock
-from lab.report.check import Finding
+from lab.report.check import Finding, seconds
 from lab.report.events import Light
 from lab.report.room import Columns
 from lab.report.run import Run
-from lab.report.spans import Span, Stretch, stretches
+from lab.report.spans import Span, Stretch, length, stretches
 from lab.report.svg import Pen, number, title
 from lab.report.timeline import Scores
 
@@ -27,7 +27,9 @@ class Shown(msgspec.Struct, frozen=True):
 
 
 def sound(shown: Shown, pen: Pen, y: float, height: float) -> None:
-    """Draw the room: pale where it was heard and dropped, strong where it was kept, hatched where muted."""
+    """Draw the room: pale where it was heard and dropped, strong where it was kept, hatched where muted, and
+    behind a bar where the microphone lost it.
+    """
     low, high = shown.sound
     scale = 48 / max(0.02, float(np.max(np.abs(shown.sound))))
     upper = [f"{x},{number(50 - value * scale)}" for x, value in enumerate(high)]
@@ -35,6 +37,9 @@ def sound(shown: Shown, pen: Pen, y: float, height: float) -> None:
     for span in shown.run.muted:
         if shown.axis.shows(*span):
             title(pen.bar(*span, y, height, "hatch"), f"Muted: microphone closed {_when(span)}")
+    for span in shown.run.lost:
+        if shown.axis.shows(*span):
+            title(pen.bar(*span, y, height, "lost"), f"{seconds(length([span]))} lost by the microphone")
     pen.level(y + height / 2, "hair")
     inner = pen.stretched(y, height)
     wave = f"wave-{shown.name}"

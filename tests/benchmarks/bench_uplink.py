@@ -1,6 +1,6 @@
 """What the uplink carries: `python tests/benchmarks/bench_uplink.py [DIRECTORY]`, which must be on a disk.
 
-Throughput. Segments of 80 ms (2,582 bytes), QoS 1, TLS 1.3 with certificates on both sides, to the mosquitto
+Throughput. Segments of 80 ms (2,598 bytes), QoS 1, TLS 1.3 with certificates on both sides, to the mosquitto
 of `overheard-cloud broker init`; in turn, round after round, until the broker has confirmed the last:
 
 (once with an ingest that has subscribed to all of it, as the cloud has, and for comparison with nobody there)
@@ -56,7 +56,7 @@ from device.uplink import Caller, Kind, Uplink
 from hardware.board import FRAME_SAMPLES, RATE_HZ
 from hardware.sim import SimBoard
 
-MESSAGES, SEGMENT_BYTES, ROUNDS = 4000, 2582, 5
+MESSAGES, SEGMENT_BYTES, ROUNDS = 4000, 2598, 5
 UTTERANCE_MESSAGES = 125
 SPOKEN_S = 8
 PATIENCE_S = 60.0

@@ -1,10 +1,11 @@
 """A speaker without a speaker: it seals what it is given, for tests of the other end."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -18,6 +19,7 @@ from cloud_stub.vault import Vault
 from cloud_stub.whose import Whose
 from device.envelope import (
     Consent,
+    Gap,
     Header,
     NamedReader,
     ReaderKey,
@@ -57,6 +59,14 @@ class Spoken(NamedTuple):
         return topics.utterance(self.device, self.utterance, part)
 
 
+def silent(pcm: bytes, gaps: Sequence[Gap]) -> bytes:
+    """The sound with zeros in its gaps."""
+    heard = bytearray(pcm)
+    for gap in gaps:
+        heard[2 * gap.first : 2 * gap.end] = bytes(2 * gap.samples)
+    return bytes(heard)
+
+
 class Voice:
     """A device's keys, and utterances sealed with them."""
 
@@ -76,6 +86,7 @@ class Voice:
         utterance: str | None = None,
         utc: str = "2026-11-23T08:00:00Z",
         cover: bool = False,
+        gaps: Mapping[int, Sequence[Gap]] = MappingProxyType({}),  # by segment
     ) -> Spoken:
         header = Header(
             device=self.device,
@@ -93,8 +104,12 @@ class Voice:
         data_key, header_bytes = os.urandom(32), header.to_bytes()
         sealer = Sealer(header_bytes, data_key, wrap(data_key, [reader], header_bytes), self.signing)
         pcm = b"" if cover else os.urandom(2560 * (segments - 1) + 640)
-        cuts = [pcm[at : at + 2560] for at in range(0, 2560 * segments, 2560)]
-        sealed = [sealer.segment(cut) for cut in cuts[:-1]] + [sealer.last(cuts[-1])]
+        *cuts, last = [
+            (silent(pcm[2560 * n : 2560 * (n + 1)], gaps.get(n, ())), gaps.get(n, ()))
+            for n in range(segments)
+        ]
+        pcm = b"".join(cut for cut, _ in [*cuts, last])
+        sealed = [*(sealer.segment(*each) for each in cuts), sealer.last(*last)]
         return Spoken(
             self.device, header.utterance, pcm, data_key, sealer.begin(), sealed, sealer.end("silence", "")
         )

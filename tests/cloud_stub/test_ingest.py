@@ -199,7 +199,7 @@ def test_no_utterance_stores_more_than_its_ceiling(other, voice):
 
 def test_what_is_no_topic_of_ours_or_too_large_is_counted(other, voice):
     other.take([("overheard/v1/keys", b""), (topics.ack(voice.device), b""), ("elsewhere", b"")])
-    other.take([(topics.utterance(voice.device, "0" * 32, "segment"), bytes(12_823))])
+    other.take([(topics.utterance(voice.device, "0" * 32, "segment"), bytes(12_839))])
     assert other.ingest.refused == {"topic": 3, "too_large": 1}
 
 

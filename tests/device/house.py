@@ -20,7 +20,7 @@ import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from device.assemble import assemble
-from device.config import load
+from device.config import Config, load
 from device.envelope import ReaderKey, downlink, open_utterance, seal_once, topics
 from device.envelope import Utterance as Opened
 from device.ledger import Row, Signer, parse_row, sign
@@ -68,6 +68,33 @@ def keys_note() -> str:
     return sign(f"overheard/v1/keys\n{rfc8785.dumps(body).decode()}\n", CLOUD_ROOT)
 
 
+def configure(path: Path, settings: str, *, keys: bool = True) -> Config:
+    """The tests' settings in the folder `path`, with `settings` (TOML) laid over them."""
+    (path / "keys.note").write_text(keys_note())
+    (path / "my.toml").write_text(
+        f'device.state_dir = "state"\n'
+        f'cloud.root = "{CLOUD_ROOT.vkey}"\n'
+        f'cloud.keys = "{"keys.note" if keys else ""}"\n'
+        f'privacy.reader_suite = "x25519"\nprivacy.owner_reader = "{OWNER.public.encode()}"\n'
+        f"uplink.port = {nobody_answers().getsockname()[1]}\n{settings}"
+    )
+    return load(path / "my.toml")
+
+
+def opened_from(state: Path, key: ReaderKey = OWNER) -> list[Opened]:
+    """What waits in the outbox of a firmware that has stopped, opened."""
+    copy = state.with_name("copy.db")  # taking a message out writes a row, so not from the one in use
+    shutil.copy(state / "egress.db", copy)
+    opened = []
+    with closing(Outbox(copy, CLOUD_ROOT)) as outbox:
+        waiting = outbox.waiting()
+        for name in dict.fromkeys(each.utterance for each in waiting):
+            seqs = [each.seq for each in waiting if each.utterance == name]
+            begin, *segments, end = [departure.payload for departure in outbox.depart(seqs, "again")]
+            opened.append(open_utterance(begin, segments, end, key))
+    return opened
+
+
 class Tape:
     """What the room sounded like."""
 
@@ -98,14 +125,7 @@ class House:
         random_bytes: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self.state = path / "state"
-        (path / "keys.note").write_text(keys_note())
-        (path / "my.toml").write_text(
-            f'device.state_dir = "state"\n'
-            f'cloud.root = "{CLOUD_ROOT.vkey}"\n'
-            f'cloud.keys = "{"keys.note" if keys else ""}"\n'
-            f'privacy.reader_suite = "x25519"\nprivacy.owner_reader = "{OWNER.public.encode()}"\n'
-            f"uplink.port = {nobody_answers().getsockname()[1]}\n{settings}"
-        )
+        configured = configure(path, settings, keys=keys)
         self.board = SimBoard(length_samples=s(length_s), noise_floor=noise_floor, echo_db=echo_db)
         if muted:
             self.board.mute_on()
@@ -113,7 +133,7 @@ class House:
         self.now = NOW
         self.told: list[tuple[str, int, dict[str, Any]]] = []
         self.speaker: Speaker = assemble(
-            load(path / "my.toml"), self.board, self._take_note, lambda: self.now, random_bytes
+            configured, self.board, self._take_note, lambda: self.now, random_bytes
         )
         self._serial = 0
 
@@ -191,18 +211,7 @@ class House:
 
     def utterances(self, key: ReaderKey = OWNER) -> list[Opened]:
         """What waits in the outbox, opened, once the firmware has stopped."""
-        copy = self.state.with_name(
-            "copy.db"
-        )  # taking a message out writes a row, so not from the one in use
-        shutil.copy(self.state / "egress.db", copy)
-        opened = []
-        with closing(Outbox(copy, CLOUD_ROOT)) as outbox:
-            waiting = outbox.waiting()
-            for name in dict.fromkeys(each.utterance for each in waiting):
-                seqs = [each.seq for each in waiting if each.utterance == name]
-                begin, *segments, end = [departure.payload for departure in outbox.depart(seqs, "again")]
-                opened.append(open_utterance(begin, segments, end, key))
-        return opened
+        return opened_from(self.state, key)
 
     def lit(self) -> list[tuple[int, int]]:
         """The spans, in samples, in which the light said that it captures."""

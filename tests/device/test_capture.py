@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from device.capture import Capture, Outside, Recorder
 from device.config import Config, load
 from device.delivery import Delivery
-from device.envelope import Begin, ReaderKey, Trigger, open_utterance
+from device.envelope import Begin, Gap, ReaderKey, Trigger, open_utterance
 from device.envelope import Utterance as Opened
 from device.errors import ConfigError
 from device.keys import load_or_make
@@ -21,6 +21,7 @@ from device.ledger import Row, Signer, parse_row
 from device.outbox import Departure, Outbox
 from device.session import Event
 from device.trust import CloudKeys
+from device.utterance import MOST_MISSING
 from hardware.board import FRAME_SAMPLES, Frame
 
 CLOUD = ReaderKey("x25519", b"c" * 32)
@@ -199,10 +200,57 @@ def test_frames_before_the_first_sample_are_neither_kept_nor_counted(bench: Benc
     assert capture.samples == FRAME_SAMPLES
 
 
-def test_a_missing_frame_is_a_lost_microphone(bench: Bench) -> None:
+def test_what_is_missing_is_a_gap_and_the_utterance_goes_on(bench: Bench) -> None:
+    capture = bench.recorder.start(TAP, 0, KEYS)
+    capture.release(0)
+    assert feed(capture, 0, 2) == [None, None]
+    assert feed(capture, 2_007, 3) == [None] * 3
+    capture.end("released", bench.outbox.checkpoint, 2_967)
+    opened = bench.opened(capture, CLOUD)
+    assert opened.gaps == (Gap(640, 1_367),)
+    assert opened.pcm == NOISE[:1_280] + bytes(2 * 1_367) + NOISE[2 * 2_007 : 2 * 2_967]
+    spans = [(row.segment, row.first_sample, row.samples) for row in bench.rows() if row.kind == "segment"]
+    assert spans == [(0, 0, 1_280), (1, 1_280, 1_280), (2, 2_560, 407)]
+
+
+@pytest.mark.parametrize("index", [640 + MOST_MISSING + 1, 320, 639])
+def test_too_much_that_is_missing_or_a_step_back_is_a_lost_microphone(bench: Bench, index: int) -> None:
     capture = bench.recorder.start(TAP, 0, KEYS)
     assert feed(capture, 0, 2) == [None, None]
-    assert capture.hear(frame(960)) is Event.MIC_LOST
+    assert capture.hear(frame(index)) is Event.MIC_LOST
+    assert capture.samples == 640
+
+
+def test_what_is_missing_is_told_once(bench: Bench) -> None:
+    capture = bench.recorder.start(TAP, 0, KEYS)
+    feed(capture, 0, 2)
+    assert capture.skip(1_000) is None
+    assert capture.samples == 1_000
+    assert capture.skip(1_000) is None
+    assert capture.hear(frame(1_000)) is None
+    assert capture.samples == 1_320
+
+
+@pytest.mark.parametrize("gap", [1, 319, 4_000])
+def test_what_is_missing_counts_as_time_and_nothing_goes_beyond_the_maximum(bench: Bench, gap: int) -> None:
+    capture = bench.recorder.start(Trigger("button_hold"), 0, KEYS)
+    feed(capture, 0, 10)
+    heard = feed(capture, 3_200 + gap, 500)
+    assert heard.index(Event.MAX_DURATION) == 489 - -(-gap // 320)
+    capture = bench.recorder.start(Trigger("button_hold"), 0, KEYS)
+    feed(capture, 0, 499)
+    assert capture.skip(499 * FRAME_SAMPLES + gap) is Event.MAX_DURATION
+    assert capture.samples == 499 * FRAME_SAMPLES
+
+
+def test_what_is_missing_counts_as_silence_unless_speech_goes_on_after_it(bench: Bench) -> None:
+    for said, then, ends in ((NOISE, bytes(640), Event.SILENCE), (NOISE, NOISE[:640], None)):
+        capture = bench.recorder.start(TAP, 0, KEYS)
+        for n in range(50):
+            capture.hear(Frame(n * FRAME_SAMPLES, said[640 * n : 640 * (n + 1)]))
+        for n in range(50, 75):
+            assert capture.hear(Frame(n * FRAME_SAMPLES, bytes(640))) is None
+        assert capture.hear(Frame(75 * FRAME_SAMPLES + MOST_MISSING, then)) is ends
 
 
 def test_a_held_button_waits_for_the_hand_and_a_tap_for_speech(bench: Bench) -> None:
@@ -234,7 +282,7 @@ def test_every_message_of_an_utterance_has_one_length(
     feed(capture, 0, count)
     capture.end("released", bench.outbox.checkpoint, count * FRAME_SAMPLES)
     _, *segments, _ = bench.payloads(capture)
-    assert {len(segment) for segment in segments} == {4 + 2 + segment_ms * 32 + 16}
+    assert {len(segment) for segment in segments} == {4 + 2 + 16 + segment_ms * 32 + 16}
     assert bench.opened(capture, CLOUD).pcm == NOISE[: 2 * count * FRAME_SAMPLES]
     assert capture.header.segment_samples == segment_ms * 16
     bench.outbox.close()

@@ -101,7 +101,7 @@ FIVE = seal(tone(6000), [AUDITOR])
 @pytest.mark.parametrize("samples", [1280, 1600, 6400])
 def test_every_segment_of_an_utterance_has_the_same_length_on_the_wire(samples: int) -> None:
     _, segments, _ = seal(tone(samples * 2 + 7), [AUDITOR], samples)
-    assert [len(each) for each in segments] == [4 + 2 + 2 * samples + 16] * 3
+    assert [len(each) for each in segments] == [4 + 2 + 16 + 2 * samples + 16] * 3
 
 
 def test_a_short_segment_may_come_before_the_last() -> None:

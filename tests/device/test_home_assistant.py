@@ -4,7 +4,7 @@ import json
 from hashlib import sha256
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import pytest
 import rfc8785
@@ -14,8 +14,9 @@ from device.envelope import topics
 from device.home_assistant import MARKER, own_version
 from device.ledger import LEFT, Row
 from device.session import Phase
-from device.status import NOT_TOLD, Microphone, State, to_bytes
+from device.status import NOT_TOLD, KnownFault, Microphone, State, to_bytes
 from device.uplink import Kind, News
+from hardware.errors import Fault
 from tests.device.house import House
 
 ON = "home_assistant.discovery = true\n"
@@ -35,9 +36,18 @@ def said(house: House, kind: str, since: int = 0) -> list[Said]:
     known: dict[str, State | str] = {digest(b""): "gone", digest(announcement): "announced"}
     phases = [*(phase.value for phase in Phase), NOT_TOLD]
     microphones: tuple[Microphone, ...] = ("open", "closed", "lost")
-    for phase, muted, microphone, waiting in product(phases, (False, True), microphones, range(3)):
+    faults: tuple[KnownFault, ...] = ("", *get_args(Fault))
+    every = product(phases, (False, True), microphones, faults, range(3))
+    for phase, muted, microphone, fault, waiting in every:
         state = State(
-            v=1, device=device, boot=boot, phase=phase, muted=muted, microphone=microphone, waiting=waiting
+            v=1,
+            device=device,
+            boot=boot,
+            phase=phase,
+            muted=muted,
+            microphone=microphone,
+            fault=fault,
+            waiting=waiting,
         )
         known[digest(to_bytes(state))] = state
     return [Said(row.topic or "", known[row.sha256 or ""]) for row in rows(house, kind, since=since)]
@@ -113,7 +123,12 @@ def test_a_lost_microphone_is_a_problem(tmp_path: Path) -> None:
     house.at(2, house.board.unplug)
     house.at(3, house.board.plug)
     house.run()
-    assert [state.microphone for state in states(house)] == ["open", "lost", "open"]
+    assert [(state.microphone, state.fault) for state in states(house)] == [
+        ("open", ""),
+        ("lost", "unplugged"),
+        ("open", "unplugged"),
+        ("open", ""),
+    ], "open again it has yet to prove itself"
 
 
 def test_muted_from_afar_is_muted(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from device.bounds import Bounds
 from device.capture import Capture, Outside, Recorder
 from device.delivery import Delivery
-from device.envelope import Begin, EnvelopeError, ReaderKey, Trigger, open_utterance
+from device.envelope import Begin, EnvelopeError, Gap, ReaderKey, Trigger, open_utterance
 from device.envelope import Utterance as Opened
 from device.errors import DiskError
 from device.keys import load_or_make
@@ -90,14 +90,15 @@ class Bench:
         said = {name: when.strftime("%Y-%m-%dT%H:%M:%SZ") for name, when in span.items()}
         assert self.trust.take(notes.note(notes.fields(**said, reader=reader.public.encode())))
 
-    def say(self, frames: int = 21, first: int = 0) -> Capture:
-        """An utterance, whole, as it is captured."""
+    def say(self, frames: int = 21, first: int = 0, lost: int = 0) -> Capture:
+        """An utterance, whole, as it is captured; after its first frame so many samples are missing."""
         keys = self.trust.at(self.wall)
         assert keys is not None
         capture = self.recorder.start(TAP, first, keys)
         capture.release(first)
-        feed(capture, first, frames)
-        over = first + 320 * frames
+        feed(capture, first, min(1, frames))
+        feed(capture, first + 320 + lost, frames - 1)
+        over = first + 320 * frames + lost
         capture.end("silence", self.outbox.checkpoint, over).flush(over)
         return capture
 
@@ -158,6 +159,16 @@ def test_the_new_one_says_the_same_and_is_for_the_present_readers(bench: Bench) 
         assert (getattr(opened.header, field) == getattr(was.header, field)) == (field not in changed)
     with pytest.raises(EnvelopeError):
         bench.opened(new, FIRST)
+
+
+def test_what_the_microphone_lost_of_it_is_marked_as_before(bench: Bench) -> None:
+    bench.say(lost=3_000)
+    bench.later()
+    bench.come_up()
+    [new] = bench.names
+    opened = bench.opened(new, NEXT)
+    assert opened.gaps == (Gap(320, 3_000),)
+    assert opened.pcm == NOISE[:640] + bytes(6_000) + NOISE[2 * 3_320 : 2 * (3_000 + 21 * 320)]
 
 
 def test_both_rows_are_in_the_ledger_and_the_checkpoint_is_the_old_one(bench: Bench) -> None:

@@ -64,8 +64,15 @@ def frames(first: int, count: int) -> list[Frame]:
     return [frame(first + n * FRAME_SAMPLES) for n in range(count)]
 
 
-def opened(taken: Utterance, heard: Iterable[Frame], reason: str = "silence", least: int = 1) -> Opened:
-    segments = [sealed for each in heard for sealed in taken.hear(each)]
+def opened(
+    taken: Utterance,
+    heard: Iterable[Frame],
+    reason: str = "silence",
+    least: int = 1,
+    sealed: Iterable[bytes] = (),
+) -> Opened:
+    """Have more heard, and open it; `sealed` is what came out before."""
+    segments = [*sealed, *(message for each in heard for message in taken.hear(each))]
     segments += taken.close(least)
     assert taken.segments == len(segments)
     return open_utterance(taken.begin(), segments, taken.end(reason, ""), READER)

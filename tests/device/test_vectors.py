@@ -77,6 +77,11 @@ TAMPERED: dict[str, tuple[str, Callable[[Any], object]]] = {
         "refused",
         lambda file: named(file["vectors"], "segment-moved").update(refused_at="end"),
     ),
+    "gaps": ("gaps", lambda file: file["gaps"][1].__setitem__(0, 999)),
+    "segment-gap-twice-signed": (
+        "refused",
+        lambda file: named(file["vectors"], "segment-gap-twice-signed").pop("segments"),
+    ),
     "ovh-": ("keys", lambda file: file["devices"][0].update(id=file["devices"][1]["id"])),
     "downlink 0": ("downlink", lambda file: file["messages"][0]["body"].update(state="complete")),
     "ack-cut": ("downlink", lambda file: named(file["refused"], "ack-cut").update(file["messages"][0])),
@@ -113,7 +118,9 @@ def test_every_vector_opens_for_each_of_its_readers(name: str) -> None:
     for private in vector["reader_private_keys"]:
         key = ReaderKey.from_bytes(private.encode())
         begin, end = bytes.fromhex(vector["begin"]), bytes.fromhex(vector["end"])
-        assert open_utterance(begin, segments, end, key).pcm.hex() == vector["pcm"]
+        opened = open_utterance(begin, segments, end, key)
+        assert opened.pcm.hex() == vector["pcm"]
+        assert [list(gap) for gap in opened.gaps] == vector["gaps"]
 
 
 @pytest.mark.parametrize("vector", REFUSED, ids=names(REFUSED))

@@ -2,16 +2,26 @@
 
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 from gpiozero import Device
 from gpiozero.pins.mock import MockFactory, MockPWMPin
 
 from hardware.board import RGB, Edge
 from hardware.errors import BoardError
-from hardware.lights import CUES, colour
-from hardware.panel import GpioPanel, Pins
+from hardware.lights import CUES, FAINTEST, colour
+from hardware.panel import GpioPanel, open_panel
+from hardware.profiles import PanelPins, Profile, load_profile
 
-PINS = Pins()
+PROFILE = load_profile("generic-usb")
+PINS = PROFILE.panel
+LIGHT = PROFILE.lights.pins
+
+
+def other(*, mute: int = PINS.mute or 0, red: int = LIGHT["red"]) -> Profile:
+    """The same board with a part on another pin."""
+    lights = msgspec.structs.replace(PROFILE.lights, pins=LIGHT | {"red": red})
+    return msgspec.structs.replace(PROFILE, panel=PanelPins(PINS.button, mute), lights=lights)
 
 
 @pytest.fixture
@@ -23,13 +33,13 @@ def factory() -> Iterator[MockFactory]:
 
 @pytest.fixture
 def panel(factory: MockFactory) -> Iterator[GpioPanel]:
-    panel = GpioPanel(factory, PINS)
+    panel = open_panel(PROFILE, factory)
     yield panel
     panel.close()
 
 
 def light(factory: MockFactory) -> RGB:
-    red, green, blue = (factory.pin(pin).state for pin in (PINS.red, PINS.green, PINS.blue))
+    red, green, blue = (factory.pin(pin).state for pin in LIGHT.values())
     return (red, green, blue)
 
 
@@ -143,27 +153,68 @@ def test_an_animated_panel_leaves_steady_cues_alone(panel: GpioPanel) -> None:
 
 def test_a_pin_that_is_taken_is_one_line_and_gives_the_others_back(factory: MockFactory) -> None:
     with pytest.raises(BoardError, match=r"^panel: .*17.*; check the pin numbers") as refusal:
-        GpioPanel(factory, Pins(mute=17))
+        open_panel(other(mute=17), factory)
     assert "\n" not in str(refusal.value)
-    GpioPanel(factory, PINS).close()
+    open_panel(PROFILE, factory).close()
 
 
 def test_a_pin_that_does_not_exist_is_one_line(factory: MockFactory) -> None:
     with pytest.raises(BoardError, match=r"panel: .*; check the pin numbers"):
-        GpioPanel(factory, Pins(red=99))
-    GpioPanel(factory, PINS).close()
+        open_panel(other(red=99), factory)
+    open_panel(PROFILE, factory).close()
 
 
 def test_a_closed_panel_hears_nothing_and_gives_its_pins_back(factory: MockFactory) -> None:
-    panel = GpioPanel(factory, PINS)
+    panel = open_panel(PROFILE, factory)
     panel.show("muted", 0)
     panel.close()
     panel.close()
     factory.pin(PINS.button).drive_low()
     assert not panel.edges
-    GpioPanel(factory, PINS).close()
+    open_panel(PROFILE, factory).close()
 
 
 def test_the_global_pin_factory_stays_untouched(panel: GpioPanel) -> None:
     panel.show("muted", 0)
     assert Device.pin_factory is None
+
+
+@pytest.mark.parametrize("brightness", [1.0, 0.5, 0.1, 0.0])
+@pytest.mark.parametrize("cue", CUES)
+def test_brightness_dims_every_cue_and_hides_none(
+    panel: GpioPanel, factory: MockFactory, cue: str, brightness: float
+) -> None:
+    panel.brightness = brightness
+    panel.show(cue, 0)
+    factor = max(brightness, FAINTEST)
+    assert light(factory) == pytest.approx([part * factor for part in colour(cue, 0)])
+    assert (max(light(factory)) > 0) is (cue != "idle")
+
+
+def test_a_change_of_brightness_shows_at_once_and_is_told(panel: GpioPanel, factory: MockFactory) -> None:
+    panel.show("muted", 640)
+    changes = []
+    panel.listener = lambda *change: changes.append(change)
+    panel.brightness = 0.25
+    assert light(factory) == (0.25, 0, 0)
+    assert changes == [(640, "muted", (0.25, 0, 0))]
+
+
+def test_brightness_does_not_stop_a_pulse(panel: GpioPanel, factory: MockFactory) -> None:
+    panel.animated = True
+    panel.brightness = 0
+    panel.show("error", 0)
+    panel.tick(8_000)
+    assert light(factory) == pytest.approx((FAINTEST / 8, 0, 0))
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, float("nan")])
+def test_brightness_is_between_nothing_and_full(panel: GpioPanel, wrong: float) -> None:
+    with pytest.raises(BoardError, match="out of range"):
+        panel.brightness = wrong
+    assert panel.brightness == 1
+
+
+def test_the_position_of_a_switch_outlasts_the_power(panel: GpioPanel) -> None:
+    assert panel.mute_lasts
+    assert panel.trouble is None

@@ -86,7 +86,7 @@ def test_a_failing_assertion_shows_how_long_the_sound_is_and_not_the_sound() -> 
     heard = Heard("abc", "ovh-x", "complete", "button_tap", "silence", b"\x07\x01" * 16_000, "stop", None)
     assert repr(heard) == (
         "Heard(id='abc', device='ovh-x', state='complete', trigger='button_tap', reason='silence', "
-        "pcm=<16000 samples>, heard='stop', answer=None)"
+        "pcm=<16000 samples>, heard='stop', answer=None, gaps=())"
     )
     assert "pcm=None" in repr(heard._replace(pcm=None))
 

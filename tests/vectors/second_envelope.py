@@ -1,6 +1,6 @@
 """The second reader's utterances: begin, segments, end, in the order of "What to check, in which order".
 
-Written from docs/wire-format.md by somebody who had seen nothing else.
+Written from docs/wire-format.md by somebody who had seen nothing else; the gaps followed.
 """
 
 import hmac
@@ -214,17 +214,52 @@ def derive(begin: Begin, data_key: bytes) -> Derived:
     return derived
 
 
-def open_segment(message: bytes, samples: int, derived: Derived) -> bytes:
-    """The valid PCM of one segment message."""
-    require(len(message) == 22 + 2 * samples, "length of a segment")
+Gaps = list[list[int]]
+
+
+def open_segment(message: bytes, samples: int, derived: Derived) -> tuple[bytes, Gaps]:
+    """The valid PCM of one segment message, and its gaps."""
+    require(len(message) == 38 + 2 * samples, "length of a segment")
     counter = int.from_bytes(message[:4], "big")
     nonce = (int.from_bytes(derived.base_nonce, "big") ^ counter).to_bytes(12, "big")
     plaintext = aead_open(derived.segment_key, nonce, message[4:])
     valid = int.from_bytes(plaintext[:2], "big")
     require(valid <= samples, "valid samples")
-    sound, padding = plaintext[2 : 2 + 2 * valid], plaintext[2 + 2 * valid :]
+    sound, padding = plaintext[18 : 18 + 2 * valid], plaintext[18 + 2 * valid :]
     require(not any(padding), "padding")
-    return sound
+    return sound, read_gaps(plaintext[2:18], sound)
+
+
+def read_gaps(field: bytes, sound: bytes) -> Gaps:
+    """The gaps of one segment, as [first, samples]."""
+    pairs = [
+        [int.from_bytes(field[at : at + 2], "big"), int.from_bytes(field[at + 2 : at + 4], "big")]
+        for at in range(0, 16, 4)
+    ]
+    while pairs and pairs[-1] == [0, 0]:
+        pairs.pop()
+    free = 0
+    for first, samples in pairs:
+        require(samples > 0, "an empty gap")
+        require(first >= free, "order of the gaps")
+        require(first + samples <= len(sound) // 2, "a gap beyond the sound")
+        require(not any(sound[2 * first : 2 * (first + samples)]), "sound in a gap")
+        free = first + samples + 1
+    return pairs
+
+
+def join_gaps(opened: list[tuple[bytes, Gaps]]) -> Gaps:
+    """The gaps of the utterance from those of its segments."""
+    joined: Gaps = []
+    before = 0
+    for sound, gaps in opened:
+        for first, samples in gaps:
+            if joined and sum(joined[-1]) == before + first:
+                joined[-1][1] += samples
+            else:
+                joined.append([before + first, samples])
+        before += len(sound) // 2
+    return joined
 
 
 def check_end(message: bytes, begin: Begin, segments: list[bytes]) -> None:

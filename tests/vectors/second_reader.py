@@ -26,7 +26,17 @@ from second_basics import (
     sha256,
 )
 from second_cloud import open_answer, read_downlink, read_keys_note, vkey_of
-from second_envelope import Begin, Derived, Json, check_end, derive, open_data_key, open_segment, read_begin
+from second_envelope import (
+    Begin,
+    Derived,
+    Json,
+    check_end,
+    derive,
+    join_gaps,
+    open_data_key,
+    open_segment,
+    read_begin,
+)
 from second_ledger import consistent, included, read_head, read_row, tree_root
 
 
@@ -48,6 +58,7 @@ class Opened:
     data_key: bytes
     derived: Derived
     sound: bytes
+    gaps: list[list[int]]
 
 
 def open_utterance(vector: Json, key: ReaderKey) -> Opened:
@@ -60,10 +71,11 @@ def open_utterance(vector: Json, key: ReaderKey) -> Opened:
         derived = derive(begin, data_key)
     with step("segment"):
         samples = begin.header["segment_samples"]
-        sounds = [open_segment(segment, samples, derived) for segment in segments]
+        opened = [open_segment(segment, samples, derived) for segment in segments]
     with step("end"):
         check_end(bytes.fromhex(vector["end"]), begin, segments)
-    return Opened(begin, data_key, derived, b"".join(sounds))
+    sound = b"".join(each for each, _ in opened)
+    return Opened(begin, data_key, derived, sound, join_gaps(opened))
 
 
 # --- What each file of vectors says -------------------------------------------------------------------------
@@ -95,6 +107,7 @@ def read_utterance(vector: Json, reader: str) -> None:
         "base_nonce": derived.base_nonce.hex(),
         "commitment": derived.commitment.hex(),
         "pcm": opened.sound.hex(),
+        "gaps": opened.gaps,
     }
     same(found, vector)
 

@@ -1,0 +1,184 @@
+"""The mute circuit of the XVF3800, read over USB: either it or a switch mutes, and only a hand unmutes."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgspec
+import pytest
+from gpiozero.pins.mock import MockFactory, MockPWMPin
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hardware.board import Edge
+from hardware.circuit import Belief
+from hardware.panel import GpioPanel, open_panel
+from hardware.profiles import Lights, load_profile
+from tests.hardware.usb_twin import Usb, Xvf3800
+
+PROFILE = msgspec.structs.replace(load_profile("respeaker-xvf3800"), lights=Lights("none"))
+WITH_SWITCH = msgspec.structs.replace(PROFILE, panel=msgspec.structs.replace(PROFILE.panel, mute=27))
+
+
+@contextmanager
+def panel_of(bus: Usb, profile: object = PROFILE) -> Iterator[GpioPanel]:
+    factory = MockFactory(revision="902120", pin_class=MockPWMPin)
+    panel = open_panel(profile, factory, usb=bus)
+    try:
+        yield panel
+    finally:
+        bus.let_go()
+        panel.close()
+        factory.close()
+
+
+@pytest.mark.parametrize("muted", [True, False])
+def test_a_panel_knows_from_the_beginning_how_the_circuit_stands(muted: bool) -> None:
+    bus = Usb(Xvf3800())
+    bus.device.muted = muted
+    with panel_of(bus) as panel:
+        assert panel.level("mute") is muted
+        assert not panel.edges
+        assert panel.trouble is None
+        assert panel.mute_lasts is False
+
+
+def test_the_button_of_the_array_is_an_edge_each_time(usb: Usb) -> None:
+    with panel_of(usb) as panel:
+        usb.device.press_mute()
+        assert usb.until(lambda: panel.level("mute"))
+        usb.device.press_mute()
+        assert usb.until(lambda: not panel.level("mute"))
+    assert list(panel.edges) == [Edge("mute", True), Edge("mute", False)]
+
+
+def test_it_is_only_ever_read(usb: Usb) -> None:
+    with panel_of(usb) as panel:
+        panel.show("muted", 0)
+        assert usb.transfers(3)
+    assert usb.device.written == []
+
+
+def test_an_array_that_asks_for_patience_is_asked_again(usb: Usb) -> None:
+    usb.device.muted, usb.device.ask_again = True, 3
+    with panel_of(usb) as panel:
+        assert panel.level("mute") is True
+        assert usb.requests >= 4
+
+
+def test_either_switch_or_circuit_mutes(usb: Usb) -> None:
+    factory = MockFactory(revision="902120", pin_class=MockPWMPin)
+    panel = open_panel(WITH_SWITCH, factory, usb=usb)
+    switch = factory.pin(27)
+    assert panel.level("mute") is True  # the switch's wire is not there
+    switch.drive_low()
+    assert panel.level("mute") is False
+    usb.device.press_mute()
+    assert usb.until(lambda: panel.level("mute"))
+    switch.drive_high()
+    switch.drive_low()
+    assert panel.level("mute") is True
+    assert list(panel.edges) == [Edge("mute", level) for level in (False, True, True, True)]
+    panel.close()
+    factory.close()
+
+
+def test_one_that_is_there_and_refuses_from_the_beginning_is_muted(usb: Usb) -> None:
+    usb.refuse(errno.EACCES)
+    with panel_of(usb) as panel:
+        assert panel.level("mute") is True
+        assert str(panel.trouble).startswith("mute circuit 2886:001a: permission denied; install systemd/60-")
+        usb.refuse(0)
+        assert usb.until(lambda: not panel.level("mute"))
+
+
+def test_one_that_answers_nonsense_is_muted(usb: Usb) -> None:
+    usb.device.status = 7
+    with panel_of(usb) as panel:
+        assert panel.level("mute") is True
+        assert "it answered 07" in str(panel.trouble)
+
+
+def test_one_that_stops_answering_becomes_muted(usb: Usb) -> None:
+    with panel_of(usb) as panel:
+        assert panel.level("mute") is False
+        usb.refuse(errno.ETIMEDOUT)
+        assert usb.until(lambda: panel.level("mute"))
+        assert list(panel.edges) == [Edge("mute", True)]
+
+
+def test_without_an_array_the_circuit_mutes_nobody(usb: Usb) -> None:
+    usb.unplug()
+    with panel_of(usb) as panel:
+        assert panel.level("mute") is False
+        assert "not plugged in" in str(panel.trouble)
+
+
+def test_an_array_that_lost_its_supply_while_muted_stays_muted_until_a_hand_unmutes_it(usb: Usb) -> None:
+    usb.device.muted = True
+    with panel_of(usb) as panel:
+        usb.unplug()
+        usb.plug()
+        assert not usb.device.muted
+        assert usb.transfers(3)
+        assert panel.level("mute") is True
+        usb.device.press_mute()
+        assert usb.transfers(2)
+        usb.device.press_mute()
+        assert usb.until(lambda: not panel.level("mute"))
+
+
+def test_a_circuit_that_hangs_does_not_keep_the_panel_from_opening_or_answering(usb: Usb) -> None:
+    usb.hang()
+    with panel_of(usb) as panel:
+        assert usb.hanging.is_set()
+        assert panel.level("button") is False
+        assert panel.level("mute") is False  # nobody has said anything yet: nor has the array been heard
+        usb.device.muted = True
+        usb.let_go()
+        assert usb.until(lambda: panel.level("mute"))
+
+
+@pytest.fixture
+def usb() -> Usb:
+    return Usb(Xvf3800())
+
+
+HISTORY = st.lists(st.sampled_from(["muted", "live", "refused", "gone"]), max_size=12)
+
+
+def believed(history: list[str]) -> Belief:
+    belief = Belief()
+    for said in history:
+        if said in {"muted", "live"}:
+            belief.answer(said == "muted")
+        else:
+            belief.miss(there=said == "refused")
+    return belief
+
+
+@given(history=HISTORY)
+def test_whatever_happened_a_circuit_that_says_muted_is_muted(history: list[str]) -> None:
+    assert believed([*history, "muted"]).muted
+
+
+@given(history=HISTORY, between=st.lists(st.sampled_from(["refused", "gone"]), min_size=1, max_size=5))
+def test_whatever_happened_silence_and_then_live_do_not_unmute(
+    history: list[str], between: list[str]
+) -> None:
+    assert believed([*history, "muted", *between, "live", "live"]).muted
+
+
+@given(history=HISTORY)
+def test_whatever_happened_pressing_it_twice_makes_it_live(history: list[str]) -> None:
+    assert not believed([*history, "muted", "live"]).muted
+
+
+@given(history=HISTORY)
+def test_two_refusals_are_muted(history: list[str]) -> None:
+    assert believed([*history, "refused", "refused"]).muted
+
+
+def test_a_single_refusal_does_not_mute() -> None:
+    assert not believed(["live", "refused"]).muted
+    assert not believed(["live", "refused", "live"]).muted

@@ -1,0 +1,132 @@
+"""A USB microphone that the kernel gives another number, over a made-up kernel and a made-up PyAudio.
+
+No machine without sound hardware has a card that PortAudio calls (hw:N,0); here it has the kernel's cards.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hardware.errors import MicrophoneLost
+from hardware.pi.clock import SampleClock
+from hardware.pi.listing import Candidate, candidates, chosen, described
+from hardware.pi.microphone import PiMicrophone
+from hardware.profiles import load_profile
+from tests.hardware.made_up_cards import Kernel
+
+PYAUDIO = """
+import os, re, threading
+paInt16, paContinue, paComplete = 8, 0, 1
+CARDS = os.environ["MADE_UP"] + "/asound"
+KIND = re.compile(r"^ *(\\d+) \\[.*- (.*)$", re.MULTILINE)
+
+class Stream:
+    def __init__(self, card, channels, callback):
+        self.card, self.sound, self.callback = card, bytes(640 * channels), callback
+    def is_active(self):
+        return True
+    def start_stream(self):
+        threading.Thread(target=self.run, daemon=True).start()
+    def run(self):
+        while os.path.exists(f"{CARDS}/card{self.card}") and not os.path.exists(f"{CARDS}/wedged"):
+            self.callback(self.sound, 320, {"current_time": 0.0, "input_buffer_adc_time": 0.0}, 0)
+            threading.Event().wait(0.02)
+
+class PyAudio:
+    def __init__(self):
+        self.cards = [(int(n), name) for n, name in KIND.findall(open(f"{CARDS}/cards").read())]
+    def get_device_count(self):
+        return len(self.cards)
+    def get_device_info_by_index(self, index):
+        number, name = self.cards[index]
+        return {"name": f"{name}: USB Audio (hw:{number},0)", "maxInputChannels": 6, "maxOutputChannels": 0}
+    def open(self, rate, channels, form, input_device_index, stream_callback, **rest):
+        return Stream(self.cards[input_device_index][0], channels, stream_callback)
+"""
+
+ARRAY = "ReSpeaker 4 Mic Array (UAC1.0)"
+
+
+@pytest.fixture
+def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kernel:
+    kernel = Kernel(tmp_path)
+    (tmp_path / "pyaudio.py").write_text(PYAUDIO)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("MADE_UP", str(kernel.proc))
+    return kernel
+
+
+@pytest.fixture
+def microphone(kernel: Kernel) -> Any:
+    profile = load_profile("respeaker-usb-4mic").microphone
+    microphone = PiMicrophone(profile, "", SampleClock(), proc=kernel.proc, start_s=20.0, patience_s=0.5)
+    yield microphone
+    microphone.close()
+
+
+def lost(microphone: PiMicrophone) -> MicrophoneLost:
+    for _ in range(100):
+        try:
+            microphone.read()
+        except MicrophoneLost as error:
+            return error
+    raise AssertionError("it goes on hearing")
+
+
+def test_a_card_that_comes_back_under_another_number_is_opened_again(
+    kernel: Kernel, microphone: PiMicrophone
+) -> None:
+    kernel.plug(1, ARRAY, "2886:0018", 6)
+    microphone.open()
+    microphone.read()
+    kernel.unplug(1)
+    assert lost(microphone).fault == "unplugged"
+    microphone.close()
+    with pytest.raises(MicrophoneLost, match="no sound card called ReSpeaker 4 Mic Array"):
+        microphone.open()
+    kernel.plug(1, "Webcam", "046d:0825", 1)
+    kernel.plug(2, ARRAY, "2886:0018", 6)
+    microphone.open()
+    microphone.read()
+    kernel.unplug(1)  # the webcam: nobody cares
+    microphone.read()
+    kernel.unplug(2)
+    assert lost(microphone).fault == "unplugged"
+
+
+def test_a_card_that_the_kernel_still_has_is_wedged(kernel: Kernel, microphone: PiMicrophone) -> None:
+    kernel.plug(1, ARRAY, "2886:0018", 6)
+    microphone.open()
+    (kernel.proc / "asound/wedged").touch()
+    assert lost(microphone).fault == "wedged"
+    assert microphone.capture_state == "closed"
+
+
+def test_cards_are_listed_with_what_to_write_for_them(kernel: Kernel) -> None:
+    kernel.plug(1, ARRAY, "2886:0018", 6)
+    kernel.plug(2, 'Webcam "HD"', "046d:0825", 2)
+    found = candidates(kernel.proc)
+    assert found == [
+        Candidate(ARRAY, "2886:0018", 6, "respeaker-usb-4mic", f"{ARRAY}: USB Audio (hw:1,0)"),
+        Candidate('Webcam "HD"', "046d:0825", 6, "", 'Webcam "HD": USB Audio (hw:2,0)'),
+    ]
+    assert [one.setting for one in found] == ['profile = "respeaker-usb-4mic"', 'microphone = "046d:0825"']
+    assert chosen("respeaker-usb-4mic", "", found, kernel.proc) is found[0]
+    assert chosen("respeaker-usb-4mic", "046d:0825", found, kernel.proc) is found[1]
+    assert chosen("respeaker-usb-4mic", "1234:5678", found, kernel.proc) is None
+    lines = list(described(found, found[1]))
+    assert lines[2] == '* Webcam "HD": USB 046d:0825, 6 channels, no profile of its own'
+    assert lines[-1] == "* is what the settings choose now"
+
+
+def test_a_card_that_portaudio_cannot_open_is_listed_as_in_use(
+    kernel: Kernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel.plug(1, ARRAY, "2886:0018", 6)
+    monkeypatch.setenv("MADE_UP", str(Kernel(tmp_path / "portaudio's").proc))
+    (busy,) = candidates(kernel.proc)
+    assert (busy.channels, busy.device) == (6, "")
+    assert "in use or broken" in "".join(described([busy], None))
+    assert "the settings choose none" in list(described([busy], None))[-1]
+    assert list(described([], None)) == ["no sound card captures here: plug a microphone in"]
