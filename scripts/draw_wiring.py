@@ -258,6 +258,8 @@ def _notes(profile: Profile) -> Iterator[str]:
     if profile.wiring.cuts_supply:
         yield f"Its second pole cuts the microphone's supply: {profile.wiring.cuts_supply}."
     on_board = profile.wiring.on_board
+    if "i2s" in profile.wiring.buses:
+        yield "The array sits on the header: these pins are reached at its own sockets."
     if on_board:
         yield f"On the array itself, nothing to wire: {', '.join(on_board)}."
 

@@ -75,11 +75,26 @@ def test_what_the_code_reads_beside_itself_comes_along(name: str, wheel: ZipFile
 
 def test_no_test_key_database_or_recording_gets_in(wheel: ZipFile) -> None:
     names = [PurePosixPath(name) for name in contents(wheel)]
-    kinds = {".py", ".toml", ".typed", ".yaml", ".txt", ".j2", ".css", ".js", ".md", ".flac", ".json", ".npz"}
+    kinds = {
+        ".py",
+        ".toml",
+        ".typed",
+        ".yaml",
+        ".txt",
+        ".j2",
+        ".css",
+        ".js",
+        ".md",
+        ".flac",
+        ".json",
+        ".npz",
+        ".svg",
+    }
     assert {str(name) for name in names if name.suffix not in kinds} == set()
     assert {str(name) for name in names if name.name.startswith(("test_", "conftest"))} == set()
     weights = {str(name.parent) for name in names if name.suffix in {".json", ".npz"}}
     assert weights == {"device/wakeword/heads"}
+    assert {str(name.parent) for name in names if name.suffix == ".svg"} == {"hardware/wiring"}
     assert {str(name.parent) for name in names if name.suffix == ".flac"} == {"lab/scenarios/audio"}
 
 
