@@ -29,8 +29,8 @@ REMEDIES: dict[Fault, tuple[str, str]] = {
 }
 """What each fault is, in words, and what to do about it."""
 
-_SELDOM = 43
-"""Frames between two looks while all is well. A look costs a quarter of what the ears cost for a frame."""
+_SELDOM = 61
+"""Frames between two looks while all is well. A look costs half of what the ears cost for a frame."""
 
 _OFTEN = (7, 9)
 """Frames between two looks while something looks wrong, in turn: a note that comes round in the one does not

@@ -19,6 +19,7 @@ BESIDE: dict[str, tuple[str, ...]] = {
 """Enabled with them. They hold for a boot or happen once, and nobody waits for them."""
 LOOK_EVERY_S = 0.5
 JOURNAL_LINES = 5
+ENOUGH_STARTS = 3
 
 
 def enable(place: Place, roles: Sequence[str]) -> None:
@@ -62,10 +63,16 @@ def restart(names: Sequence[str], within_s: float) -> str:
         systemctl("reset-failed", name)
         systemctl("restart", name, within_s=max(1.0, end - time.monotonic()))
         while not is_active(name):
-            if time.monotonic() > end or systemctl("is-failed", name) == "failed":
+            if time.monotonic() > end or _is_hopeless(name):
                 return f"{name} is not ready: {_last_words(name)}"
             time.sleep(LOOK_EVERY_S)
     return ""
+
+
+def _is_hopeless(name: str) -> bool:
+    """Whether systemd has given it up, or has started it often enough to know."""
+    starts = systemctl("show", "--property", "NRestarts", "--value", name)
+    return systemctl("is-failed", name) == "failed" or (starts.isdigit() and int(starts) >= ENOUGH_STARTS)
 
 
 def systemctl(*words: str, within_s: float = 60.0) -> str:
@@ -83,7 +90,7 @@ def _last_words(name: str) -> str:
     its_own = f"_SYSTEMD_UNIT={name}.service"  # --unit would show what systemd says of it, too
     command = ["journalctl", its_own, "--lines", str(JOURNAL_LINES), "--output", "cat", "--no-pager"]
     said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = dict.fromkeys(line.strip() for line in said.splitlines() if line.strip())
     return " | ".join(lines) or "it said nothing"
 
 

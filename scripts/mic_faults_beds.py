@@ -87,6 +87,11 @@ class TwinBed:
         self._home.until("online")
 
     @property
+    def firmware(self) -> Speaker:
+        """The firmware itself, for who has to break it."""
+        return self._speaker._firmware
+
+    @property
     def now_s(self) -> float:
         return self._speaker.now / RATE_HZ
 

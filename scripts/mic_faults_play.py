@@ -46,9 +46,14 @@ COLUMNS = ("found after", "light", "status", "ledger", "tries", "well again afte
 
 def run(fault: str, where: str, directory: Path) -> Cell:
     """Play a fault in a place of its own."""
+    with BEDS[where](directory, fault) as bed:
+        return play(bed, fault)
+
+
+def play(bed: Bed, fault: str) -> Cell:
+    """Play a fault on a bed that was made for it."""
     try:
-        with BEDS[where](directory, fault) as bed:
-            return _overrun(bed) if fault == OVERRUN else _fault(bed, fault)
+        return _overrun(bed) if fault == OVERRUN else _fault(bed, fault)
     except NotSeen as late:
         return Cell(problems=(str(late),))
 
@@ -90,7 +95,9 @@ def _wrong(cell: Cell, name: str, found_s: float) -> list[str]:
         "ledger": f"{name}, {WELL}",
         "restarted": "no",
     }
-    wrong = [f"{key}: {getattr(cell, key)}; {must}" for key, must in wanted.items() if getattr(cell, key) != must]
+    wrong = [
+        f"{key}: {getattr(cell, key)}; {must}" for key, must in wanted.items() if getattr(cell, key) != must
+    ]
     if found_s > FOUND_WITHIN_S:
         wrong.append(f"found after {found_s:.2f} s")
     return wrong

@@ -7,9 +7,11 @@ The board is the twin, since there is no microphone; everything else is what a P
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -29,7 +31,7 @@ root = "{root}"
 def main() -> int:
     """Try everything, in order; stop at the first that is wrong."""
     steps: Sequence[Callable[[], str]] = (
-        installed, again, upgraded, taken_back, rolled_back, updated, refused, uninstalled, purged,
+        installed, again, upgraded, taken_back, rolled_back, updated, refused, uninstalled, purged, at_home,
     )  # fmt: skip
     before = files()
     for step in steps:
@@ -144,6 +146,47 @@ def purged() -> str:
     assert not STATE.exists()
     assert not ETC.exists()
     return "asked first"
+
+
+def at_home() -> str:
+    """The cloud and a speaker on one machine: its first certificate, asked for, approved and used."""
+    said = install(SOURCE, "--cloud", "--host", "127.0.0.1")
+    assert "ready: overheard-broker overheard-cloud" in said, said
+    bundle = Path("/var/lib/overheard-cloud/broker/for-a-new-speaker")
+    install(SOURCE, "--speaker", "--no-start", "--join", str(bundle))
+    settings = ETC / "speaker.toml"
+    settings.write_text(settings.read_text().replace('name = "pi"', 'name = "sim"'))
+    said = install(SOURCE)
+    assert "approve it on the cloud" in said, said
+    device = first(asked_for, 60)
+    cloud("devices", "approve", device)
+    first(lambda: state() == "active", 120)
+    assert not (ETC / "claim.key").exists(), "the claim is still there"
+    assert (STATE / "tls.pem").exists()
+    again = install(SOURCE)
+    assert "nothing to do" in again, again
+    install(SOURCE, "--uninstall", "--purge", "--yes")
+    return f"{device}: approved, and ready"
+
+
+def asked_for() -> str:
+    """The id of the device that waits for an approval, or nothing."""
+    found = re.search(r"ovh-[a-z0-9]+", cloud("devices", "list"))
+    return found[0] if found else ""
+
+
+def cloud(*words: str) -> str:
+    command = ["runuser", "-u", "overheard-cloud", "--", "/usr/local/bin/overheard-cloud", *words]
+    return run(*command, "--config", str(ETC / "cloud.toml"))
+
+
+def first(look: Callable[[], object], within_s: float) -> str:
+    """The first thing that `look` sees."""
+    end = time.monotonic() + within_s
+    while not (seen := look()):
+        assert time.monotonic() < end, f"{look} has seen nothing in {within_s} s"
+        time.sleep(1)
+    return str(seen)
 
 
 OFFLINE = ("--wheels", "/wheels", "--offline")

@@ -15,7 +15,7 @@ from tests.alsa.build import plug_in
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = (
     "systemd-sysv,dbus,python3,python3-venv,procps,iproute2,nftables,mosquitto,libportaudio2,libasound2,"
-    "ca-certificates,libusb-1.0-0"
+    "ca-certificates,libusb-1.0-0,espeak-ng"
 )
 PROOF = "/proof"
 RATE = 16_000

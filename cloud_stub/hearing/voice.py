@@ -9,9 +9,10 @@ from __future__ import annotations
 import io
 import shutil
 import subprocess
+import wave
 
 import numpy as np
-import soundfile
+import numpy.typing as npt
 import soxr
 
 RATE_HZ = 16_000
@@ -36,9 +37,18 @@ def say(text: str, program: str | None, limit_s: float = LIMIT_S) -> bytes:
             timeout=limit_s,
             check=True,
         )
-        samples, rate_hz = soundfile.read(io.BytesIO(spoken.stdout), dtype="float32", always_2d=True)
-    except (OSError, subprocess.SubprocessError, soundfile.SoundFileError):
+        samples, rate_hz = _read(spoken.stdout)
+    except (OSError, EOFError, ValueError, subprocess.SubprocessError, wave.Error):
         return b""
-    heard = soxr.resample(samples[:, 0], rate_hz, RATE_HZ)[: LONGEST_S * RATE_HZ]
+    heard = soxr.resample(samples, rate_hz, RATE_HZ)[: LONGEST_S * RATE_HZ]
     pcm: bytes = (np.clip(heard, -1, 1) * 32767).astype("<i2").tobytes()
     return pcm
+
+
+def _read(wav: bytes) -> tuple[npt.NDArray[np.float32], int]:
+    """The first channel of a WAV of 16 bits, and its rate. Not by soundfile, which makes code at run time to
+    read from memory: the cloud's unit forbids that. Raises wave.Error, EOFError, ValueError.
+    """
+    with wave.open(io.BytesIO(wav)) as file:
+        frames = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")
+        return frames[:: file.getnchannels()].astype(np.float32) / 32768, file.getframerate()

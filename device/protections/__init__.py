@@ -6,6 +6,7 @@ changes, and nothing leaves the machine.
 
 from collections.abc import Callable
 from contextlib import suppress
+from subprocess import SubprocessError
 
 from device.protections import calls, machine, rights
 from device.protections.found import Protections
@@ -35,10 +36,10 @@ __all__ = ["WALLS", "Protections", "look"]
 
 
 def look() -> Protections:
-    """Try every wall around this process, in a few milliseconds. One that cannot be tried is missing."""
+    """Try every wall around this process, in some ten milliseconds. One that cannot be tried is missing."""
     found = dict.fromkeys(WALLS, False)
     for name, stands in WALLS.items():
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, SubprocessError):
             found[name] = stands()
     return Protections(
         tuple(name for name, stands in found.items() if stands),

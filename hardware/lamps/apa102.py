@@ -63,5 +63,5 @@ def _bus(factory: Any, clock: int, data: int) -> Any:
         except SPISoftwareFallback as error:
             raise BoardError(
                 f"lights apa102: {error}; "
-                "set dtparam=spi=on in /boot/firmware/config.txt, and install overheard[pi]"
+                "set dtparam=spi=on in /boot/firmware/config.txt, and run: apt install python3-spidev"
             ) from error

@@ -113,7 +113,7 @@ def test_without_a_night_it_is_never_night(tmp_path: Path) -> None:
 
 
 class Array:
-    """The firmware on a board whose panel is that of an array on USB, started again and again in one place."""
+    """The firmware on a board with the panel of an array on USB, started again and again in one place."""
 
     def __init__(self, path: Path, profile: str, bus: Usb) -> None:
         House(path, 1).run()  # the settings, and a device that has run before

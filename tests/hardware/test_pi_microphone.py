@@ -298,9 +298,9 @@ def test_without_the_signal_of_its_parents_death_a_child_would_live_on(desk: Des
     shutil.copytree(ROOT / "hardware", copy / "hardware", ignore=shutil.ignore_patterns("__pycache__"))
     inside = copy / "hardware/pi/inside.py"
     careful = inside.read_text(encoding="utf-8")
-    careless = careful.replace("ctypes.CDLL(None).prctl(", "tuple((")
-    assert careless.replace("signal.SIGKILL, 0, 0, 0)", "signal.SIGKILL, 0, 0, 0))") != careful
-    inside.write_text(careless.replace("signal.SIGKILL, 0, 0, 0)", "signal.SIGKILL, 0, 0, 0))"))
+    careless = careful.replace("ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)", "pass")
+    assert careless != careful
+    inside.write_text(careless, encoding="utf-8")
     child = die(desk, "wedged", PYTHONPATH=str(copy), PYTHONSAFEPATH="1")
     try:
         assert desk.microphone.in_use
