@@ -1,10 +1,10 @@
 """The microphone as the loop sees it: open, closed, or faulty and tried again. Closed means that nothing is
 read (promise 2).
 
-A fault is a fault, whoever finds it: the driver, whose stream is gone or gives no frame, or `mic_fault`, which
-looks at a frame now and then. The stream is closed, and opened again after 1, 2, 4 ... 30 s. It is well once
-it has sounded so for a second; only then the next fault begins at 1 s again. Nothing is looked for or tried
-while it is closed because somebody muted.
+A fault is a fault, whoever finds it: the driver, whose stream is gone or gives no frame, or `mic_fault`,
+which looks at a frame now and then. The stream is closed, and opened again after 1, 2, 4 ... 30 s. It is well
+once it has sounded so for a second; only then the next fault begins at 1 s again. Nothing is looked for or
+tried while it is closed because somebody muted.
 """
 
 from device.mic_fault import REMEDIES, MicFault

@@ -1,8 +1,8 @@
 """What is wrong with a microphone that gives frames all the same: silent, constant, clipped or humming. Pure.
 
-It judges numbers (`mic_look` makes them of a frame, now and then) and will never be shown a sample. One frame
-proves nothing: a fault is what looked the same for three seconds, and a microphone is sound again once nothing
-has looked wrong for one.
+It judges numbers (`mic_look` makes them of a frame, now and then) and will never be shown a sample. One
+frame proves nothing: a fault is what looked the same for three seconds, and a microphone is sound again once
+nothing has looked wrong for one.
 """
 
 from collections.abc import Mapping
@@ -12,8 +12,8 @@ from hardware.board import FRAME_SAMPLES, RATE_HZ
 from hardware.errors import Fault
 
 LOUD = 328.0
-"""Rms in steps of 16 bits (1 % of full scale) from which a hum matters: a quiet one is a room's, with a fridge
-in it.
+"""Rms in steps of 16 bits (1 % of full scale) from which a hum matters: a quiet one is a room's, with a
+fridge in it.
 """
 
 NEARLY_ALL = 0.85
@@ -55,10 +55,10 @@ of the mains' frequency does more.
 class Look(NamedTuple):
     """One frame in numbers; `sample` is its first.
 
-    `flat` is its one value, if it has no more than a step to either side; `rms`, about its mean, is in steps
-    of 16 bits, `full` the part of it at full scale. `mains` is the part of its power at the multiples of 50 or
-    60 Hz, whichever are more, and `turns` the phase in cycles of each strong one, by its frequency, as if it
-    had sounded since sample 0. Both are looked for from `LOUD` on.
+    `flat` is its one value, give or take a step, if it has no more; `rms`, about its mean, is in steps of 16
+    bits, `full` the part of it at full scale. `mains` is the part of its power at the multiples of 50 or 60
+    Hz, whichever are more, and `turns` the phase in cycles of each strong one, by its frequency, as if it had
+    sounded since sample 0. Both are looked for from `LOUD` on.
     """
 
     sample: int

@@ -1,4 +1,5 @@
-"""A frame in a few numbers, for `mic_fault` to judge. It keeps no sample, and nothing from one frame to the next.
+"""A frame in a few numbers, for `mic_fault` to judge. It keeps no sample, and nothing from one frame to the
+next.
 
 60 Hz do not come round in 20 ms, so a frame is not transformed but taken apart into the waves themselves:
 whatever mix of them it is, it is all found, wherever in a wave it begins.
@@ -16,7 +17,7 @@ Matrix = npt.NDArray[np.float32]
 
 _MAINS_HZ = (50, 60)
 _LINES = 12
-"""A hum is its mains' first so many multiples: of a sawtooth that is nine tenths of the power, at 100 Hz too."""
+"""A hum is its mains' first so many multiples: nine tenths of a sawtooth's power, at twice the mains too."""
 
 _STRONG = 0.1
 """A line with this part of the power has a phase worth keeping."""
@@ -38,13 +39,9 @@ def _waves(mains_hz: int) -> tuple[Matrix, Matrix]:
     return basis.T[1:].astype(np.float32), np.linalg.inv(mix)[1:, 1:].astype(np.float32)
 
 
-_UNMIX: list[Matrix] = []
-_ROWS = [np.full((1, FRAME_SAMPLES), FRAME_SAMPLES**-0.5, np.float32)]
-for _hz in _MAINS_HZ:
-    _basis, _unmix = _waves(_hz)
-    _ROWS.append(_basis)
-    _UNMIX.append(_unmix)
-_ALL = np.vstack(_ROWS)
+_BASES, _UNMIX = zip(*map(_waves, _MAINS_HZ), strict=True)
+_STILL = np.full((1, FRAME_SAMPLES), FRAME_SAMPLES**-0.5, np.float32)
+_ALL = np.vstack([_STILL, *_BASES])
 _HALF = 1 + 2 * _LINES
 
 
@@ -63,19 +60,20 @@ def look(frame: Frame) -> Look:
     rms = math.sqrt(max(moving, 0.0) / FRAME_SAMPLES)
     if rms < LOUD:
         return Look(index, None, rms, full)
-    by_50, by_60 = found[1:_HALF], found[_HALF:]
-    of_50, of_60 = float(by_50.dot(by_50)), float(by_60.dot(by_60))
-    mains = max(of_50, of_60) / moving
+    parts = found[1:_HALF], found[_HALF:]
+    powers = [float(part.dot(part)) for part in parts]
+    mains = max(powers) / moving
     if mains < NEARLY_ALL:
         return Look(index, None, rms, full, mains)
-    which = 0 if of_50 >= of_60 else 1
-    waves = _UNMIX[which].dot(by_60 if which else by_50).tolist()
+    which = powers.index(max(powers))
+    waves = _UNMIX[which].dot(parts[which])
     return Look(index, None, rms, full, mains, _turns(index, waves, _MAINS_HZ[which]))
 
 
-def _turns(index: int, waves: list[float], mains_hz: int) -> dict[int, float]:
+def _turns(index: int, waves: Matrix, mains_hz: int) -> dict[int, float]:
     """The phases of the strong waves, as if they had sounded since sample 0."""
-    pairs = list(zip(waves[:_LINES], waves[_LINES:], strict=True))
+    sizes = waves.tolist()
+    pairs = list(zip(sizes[:_LINES], sizes[_LINES:], strict=True))
     powers = [cosine * cosine + sine * sine for cosine, sine in pairs]
     least = _STRONG * sum(powers)
     turns = {}

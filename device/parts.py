@@ -52,7 +52,8 @@ class Parts:
         """Let a home's automation know how it is, by the microphone's own word."""
         heard: Microphone = "open" if self.board.microphone.is_open else "closed"
         microphone = "lost" if self.ear.lost else heard
-        self.home.tend(self.line, now, Now(phase, microphone, self.ear.fault or "", self.delivery.unacknowledged))
+        fault = self.ear.fault or ""
+        self.home.tend(self.line, now, Now(phase, microphone, fault, self.delivery.unacknowledged))
 
     def cue(self, phase: Phase, now: int) -> str:
         """What the light must show: mute outranks everything, then what is wrong, then the conversation."""

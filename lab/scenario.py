@@ -22,8 +22,8 @@ Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400 * 7)]
 Moments = tuple[Seconds, Seconds]
 
 VERBS = (
-    "say", "noise", "tap", "hold", "release", "mute", "unmute", "microphone", "overrun", "broker_down", "broker_up",
-    "wait", "command",
+    "say", "noise", "tap", "hold", "release", "mute", "unmute", "microphone", "overrun", "broker_down",
+    "broker_up", "wait", "command",
 )  # fmt: skip
 
 

@@ -16,10 +16,10 @@ from lab.report import Row, Verdict
 from lab.timeline import Event
 
 _STYLES = {
-    "trigger": "bold cyan", "utterance": "cyan", "answer": "green", "heard": "green", "mute": "bold red", "microphone": "red",
+    "trigger": "bold cyan", "utterance": "cyan", "answer": "green", "heard": "green", "mute": "bold red",
     "link": "yellow", "refused": "magenta", "rejected": "magenta", "verified": "cyan", "scene": "dim",
     "ack": "dim", "cover": "dim", "certificate": "dim", "dropped": "magenta",
-    "resealed": "dim", "overrun": "yellow", "storage": "red", "damaged": "red",
+    "resealed": "dim", "overrun": "yellow", "storage": "red", "microphone": "red", "damaged": "red",
 }  # fmt: skip
 
 

@@ -23,6 +23,18 @@ SUITES = {"bookworm": "3.11", "trixie": "3.13"}
 PACKAGES = "ca-certificates,python3,python3-venv,systemd,systemd-sysv,udev"
 """What a Raspberry Pi OS Lite has; anything else is for `scripts/install` to bring."""
 
+_CORE = """\
+processor\t: {number}
+BogoMIPS\t: 38.40
+Features\t: fp asimd evtstrm crc32 cpuid
+CPU implementer\t: 0x41
+CPU architecture: 8
+CPU variant\t: 0x0
+CPU part\t: 0xd03
+CPU revision\t: 4
+
+"""
+
 _INSIDE = "OVERHEARD_ARM64_INSIDE"
 _TRUSTED = Path("/etc/ssl/certs/ca-certificates.crt")
 _TRUSTED_INSIDE = "/etc/ssl/this-machine.crt"
@@ -91,8 +103,8 @@ def base(cache: Path, suite: str) -> Path:
 class Root:
     """A base with a layer of its own over it, mounted; `fresh` begins with an empty one: a Debian as new.
 
-    `path` is where this machine sees it. There is no /sys in it: a library that counts cores there and then
-    reads this machine's /proc/cpuinfo takes them for arm64's, and crashes.
+    `path` is where this machine sees it. What tells of the processor tells of a Pi's: a library that found this
+    machine's would crash, or leave out what it has for arm64.
     """
 
     def __init__(self, base_of_it: Path, layer: str, *, fresh: bool = True) -> None:
@@ -114,6 +126,7 @@ class Root:
         _mount("--rbind", "/dev", self.path / "dev")
         for name in ("run", "tmp"):
             _mount("-t", "tmpfs", "tmpfs", self.path / name)
+        self._pose(over)
         self._share(base_of_it.with_name("pip"), "root/.cache/pip")
         self._share(base_of_it.with_name(f"{base_of_it.name}.apt"), "var/cache/apt/archives")
         shutil.copy("/etc/resolv.conf", self.path / "etc" / "resolv.conf")
@@ -151,6 +164,17 @@ class Root:
     def inside(self, path: str) -> Path:
         """Where this machine sees a path of the root."""
         return self.path / path.lstrip("/")
+
+    def _pose(self, over: Path) -> None:
+        """Have /proc and /sys tell of the processor of a Zero 2 W, and of nothing else."""
+        _mount("-t", "tmpfs", "tmpfs", self.path / "sys")
+        cores = self.path / "sys" / "devices" / "system" / "cpu"
+        cores.mkdir(parents=True)
+        for name in ("possible", "present", "online"):
+            (cores / name).write_text("0-3\n", encoding="ascii")
+        told = over / "cpuinfo"
+        told.write_text("".join(_CORE.format(number=number) for number in range(4)), encoding="ascii")
+        _mount("--bind", told, self.path / "proc" / "cpuinfo")
 
     def _share(self, kept: Path, where: str) -> None:
         """Keep in the cache what was downloaded."""

@@ -196,7 +196,9 @@ def same_as_the_room(pcm: bytes, gaps: Sequence[Gap], first_sample: int, sounded
         off = AFTER_GAP_SAMPLES if begin else 0
         found = sounded.find(stretch, 2 * max(0, place - off), 2 * (place + off) + len(stretch))
         if stretch and (found < 0 or found % 2):
-            raise SceneError(f"what was opened, from its sample {begin} on, is not the room's from {place} on")
+            raise SceneError(
+                f"what was opened, from its sample {begin} on, is not the room's from {place} on"
+            )
 
 
 def heard_here(pcm: bytes) -> Opinion:

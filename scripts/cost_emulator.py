@@ -21,6 +21,11 @@ SOURCE = "/root/overheard"
 VENV = "/opt/cost"
 _HERE = "/opt/emulator"
 _LOG = f"{_HERE}/counts"
+_AS_ON_A_PI = {
+    "OPENSSL_armcap": "1",  # its cores have no instructions for AES and SHA, unlike the emulated one
+    "OPENBLAS_NUM_THREADS": "1",  # a pool that waits would be counted
+    "PYTHONHASHSEED": "0",
+}
 _PINS = ("pyproject.toml", "constraints.txt")
 
 
@@ -37,9 +42,8 @@ class Emulator:
         counted = [*emulated, "-plugin", f"{_HERE}/count.so", "-d", "plugin", "-D", _LOG]
         program, *rest = command
         whole = [*counted, f"{VENV}/bin/python", f"{SOURCE}/{program}", *rest]
-        fixed = {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
-        command = self.root.command(whole, more=fixed)
-        done = subprocess.run(command, input=sound, capture_output=True, check=False)
+        started = self.root.command(whole, more=_AS_ON_A_PI)
+        done = subprocess.run(started, input=sound, capture_output=True, check=False)
         if done.returncode != 0:
             raise RootError(
                 f"{program}: ended with {done.returncode}: {last_line(done.stderr.decode())}; run it alone"
@@ -52,13 +56,12 @@ class Emulator:
         ignored = shutil.ignore_patterns(".*", "out", "__pycache__")
         shutil.copytree(CHECKOUT, self.root.inside(SOURCE), ignore=ignored)
         self._put_emulator()
-        mark, pins = (
-            self.root.inside(f"{VENV}.mark"),
-            "".join((CHECKOUT / name).read_text() for name in _PINS),
-        )
+        mark = self.root.inside(f"{VENV}.mark")
+        pins = "".join((CHECKOUT / name).read_text() for name in _PINS)
         if not mark.exists() or mark.read_text() != pins:
             self._install()
             mark.write_text(pins)
+        self._must("python3", "-m", "compileall", "-q", SOURCE)  # else the first run compiles, and only that
 
     def versions(self) -> list[str]:
         """What is counted, by name and version."""

@@ -37,8 +37,8 @@ ALWAYS_ON = (
     Way("Overheard, the first ear alone", (f"{EARS}/hear_ours.py", "first"), (10, 70)),
     Way("pymicro-wakeword's loop", (f"{EARS}/hear_pymicro.py",), (10, 70)),
     Way("linux-voice-assistant's loop, micro model", (f"{EARS}/hear_pymicro.py", "lva"), (10, 70)),
-    Way("pyopen-wakeword's loop", (f"{EARS}/hear_pyopen.py",), (4, 14)),
-    Way("linux-voice-assistant's loop, openWakeWord model", (f"{EARS}/hear_pyopen.py", "lva"), (4, 14)),
+    Way("pyopen-wakeword's loop", (f"{EARS}/hear_pyopen.py",), (2, 8)),
+    Way("linux-voice-assistant's loop, openWakeWord model", (f"{EARS}/hear_pyopen.py", "lva"), (2, 8)),
 )
 LISTENING = (
     Way(

@@ -10,7 +10,10 @@ from pathlib import Path
 def parse(description: str, arguments: Sequence[str]) -> argparse.Namespace:
     """Read the command line; ends the program where it makes no sense."""
     parser = argparse.ArgumentParser(
-        prog="scripts/install", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="scripts/install",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,  # what goes on to the installer of an update is taken literally
     )
     _what(parser)
     _settings(parser)

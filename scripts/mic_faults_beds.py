@@ -1,4 +1,4 @@
-"""A speaker whose microphone falls ill: on the twin, or on PyAudio over a sound card of tests/alsa, in real time.
+"""A speaker whose microphone falls ill: on the twin, or on PyAudio over a card of tests/alsa, in real time.
 
 Both have the same verbs, and a real broker at which its state is seen. They make no judgement.
 """
@@ -201,10 +201,10 @@ class AlsaBed:
         self._desk.microphone.overrun(samples)
 
     def press(self) -> None:
-        self._pi.press()
+        self._pi.hands.press()
 
     def release(self) -> None:
-        self._pi.release()
+        self._pi.hands.release()
 
     def until(self, condition: Callable[[], object], what: str, within_s: float) -> None:
         last_s = self.now_s + within_s
@@ -226,7 +226,7 @@ class AlsaBed:
 @contextmanager
 def alsa(directory: Path, fault: str) -> Iterator[Bed]:
     """A bed on ALSA; its microphone is missing already if that is the fault."""
-    from pytest import MonkeyPatch
+    import pytest
 
     from tests.alsa.desk import Desk
     from tests.alsa.pi import PiOnADesk, array_profile
@@ -239,7 +239,7 @@ def alsa(directory: Path, fault: str) -> Iterator[Bed]:
     with ExitStack() as stack:
         broker = stack.enter_context(MockBroker(directory / "broker"))
         cloud = _cloud(directory, broker, stack)
-        environment = stack.enter_context(MonkeyPatch.context())
+        environment = stack.enter_context(pytest.MonkeyPatch.context())
         pi = PiOnADesk(desk, array_profile(directory, 1, 0), environment)
         stack.callback(pi.close)
         bed = AlsaBed(directory, broker, cloud, desk, pi)

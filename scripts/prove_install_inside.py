@@ -17,7 +17,7 @@ from pathlib import Path
 
 SOURCE = Path("/src")
 OPT, ETC, STATE = Path("/opt/overheard"), Path("/etc/overheard"), Path("/var/lib/overheard")
-SEEN = ("/etc", "/opt", "/usr/local", "/usr/lib/sysusers.d", "/var/lib/overheard")
+SEEN = ("/etc", "/opt", "/usr/local", "/usr/lib/sysusers.d", "/var/lib")
 SETTINGS = """\
 [device]
 state_dir = "/var/lib/overheard"
@@ -40,8 +40,14 @@ def main() -> int:
         except AssertionError as error:
             print(f"WRONG: {step.__name__}: {error}", flush=True)
             return 1
-    left = {path for path in files() - before if not path.startswith(("/etc/passwd", "/etc/group"))}
-    left -= {"/etc/shadow", "/etc/gshadow", "/etc/shadow-", "/etc/gshadow-", "/etc/.pwd.lock"}
+    users = ("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow", "/etc/.pwd.lock")
+    others = (
+        "/var/lib/systemd/",
+        "/var/lib/private",
+        "/var/lib/apt",
+        "/var/lib/dpkg",
+    )  # the system's own affairs
+    left = {path for path in files() - before if not path.startswith(users + others)}
     if left:
         print(f"WRONG: left behind: {sorted(left)}", flush=True)
         return 1

@@ -1,5 +1,5 @@
-"""A machine that systemd really boots, in systemd-nspawn. With anything less than these words IPAddressDeny= is
-left out without a word: control groups of the second kind, the bpf call, and every capability for its systemd.
+"""A machine that systemd really boots, in systemd-nspawn. With anything less than this IPAddressDeny= is left
+out without a word: control groups of the second kind, the bpf call, and every capability for its systemd.
 
 Its network is its own. "World" is all that is outside: a namespace in which four addresses answer.
 """
@@ -39,7 +39,9 @@ class Machine:
         self._log = root.with_suffix(".log")
         mounts = (line.split() for line in Path("/proc/self/mounts").read_text().splitlines())
         groups = next(mount[1] for mount in mounts if mount[2] == "cgroup2")
-        self._group = Path(groups, f"overheard-proof-{os.getpid()}")  # or two machines would share their units'
+        self._group = Path(
+            groups, f"overheard-proof-{os.getpid()}"
+        )  # or two machines would share their units'
         self._nspawn: subprocess.Popen[bytes] | None = None
         self._leader = 0
 

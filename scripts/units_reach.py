@@ -1,6 +1,6 @@
 """Runs inside a unit's box, from its standard library alone: which of the places given can be reached.
 
-python3 units_reach.py tcp:10.77.0.2:8883 udp:8.8.8.8:53 ...     one line each: the place, and `reached` or why not
+python3 units_reach.py tcp:10.77.0.2:8883 udp:8.8.8.8:53 ...     one line each: `reached`, or why not
 """
 
 import errno

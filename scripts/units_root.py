@@ -1,5 +1,5 @@
-"""The root of the machine in which the units are booted: Debian bookworm, the firmware from its own wheel in a
-release of its own, units, users and firewall as scripts/install lays them, and a microphone that is a file.
+"""The root of the machine in which the units are booted: Debian bookworm, the firmware from its own wheel in
+a release of its own, units, users and firewall where they belong, and a microphone that is a file.
 """
 
 import shutil

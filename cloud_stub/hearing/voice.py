@@ -51,4 +51,5 @@ def _read(wav: bytes) -> tuple[npt.NDArray[np.float32], int]:
     """
     with wave.open(io.BytesIO(wav)) as file:
         frames = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")
-        return frames[:: file.getnchannels()].astype(np.float32) / 32768, file.getframerate()
+        samples: npt.NDArray[np.float32] = frames[:: file.getnchannels()].astype(np.float32)
+        return samples / np.float32(32768), file.getframerate()

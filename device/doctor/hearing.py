@@ -34,8 +34,8 @@ _GIVE_ROOM = 'the board is simulated and hears recordings: give [board] room = [
 
 
 class Level(NamedTuple):
-    """How a second or so sounded: rms in dB of full scale, the part of it at full scale, frames, and jumps between
-    them.
+    """How a second or so sounded: rms in dB of full scale, the part of it at full scale, frames, and jumps
+    between them.
     """
 
     rms_db: float
@@ -147,7 +147,7 @@ class _Sums:
 
 
 def _listen(board: Board) -> tuple[Level, Fault | None]:
-    """Hear a second, and on until what judges the microphone of a running firmware knows; keep numbers alone."""
+    """Hear a second, and on until the firmware's own judge of microphones is sure; keep numbers alone."""
     microphone, sums = board.microphone, _Sums()
     judge = MicFault(digital_silence=microphone.digital_silence)
     verdict: Fault | Literal["well"] | None = None

@@ -3,6 +3,7 @@
 import ctypes
 import mmap
 import os
+import signal
 import socket
 import stat
 import subprocess
@@ -10,7 +11,13 @@ import sys
 from errno import EAFNOSUPPORT, EPERM
 from pathlib import Path
 
-_LOOKS_INTO_MEMORY = "import ctypes, os; exit(ctypes.CDLL(None).process_vm_readv(os.getpid(), 0, 0, 0, 0, 0))"
+_REFUSED = 3
+_TRACES_NOBODY = f"""
+import ctypes, os
+ctypes.CDLL(None, use_errno=True).ptrace(16, 0, 0, 0)
+os._exit({_REFUSED} if ctypes.get_errno() == {EPERM} else 0)
+"""
+"""Process 0 is no process (ESRCH), where one may ask."""
 
 
 def not_root() -> bool:
@@ -34,11 +41,10 @@ def no_capabilities() -> bool:
 
 
 def system_calls() -> bool:
-    """A call that debuggers make, and the firmware never, is refused; or whoever makes it is ended for it, so a
-    child does.
-    """
-    command = [sys.executable, "-I", "-S", "-c", _LOOKS_INTO_MEMORY]
-    return subprocess.run(command, check=False, capture_output=True, timeout=10).returncode != 0
+    """A call that debuggers make, and the firmware never, is refused, or kills: so a child makes it."""
+    command = [sys.executable, "-I", "-S", "-c", _TRACES_NOBODY]
+    ended = subprocess.run(command, check=False, capture_output=True, timeout=10).returncode
+    return ended in {_REFUSED, -signal.SIGSYS}
 
 
 def code() -> bool:

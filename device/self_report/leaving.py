@@ -95,7 +95,7 @@ def _state(of: _Of) -> Leaving:
     state = State(
         v=1, device=of.device, boot="0" * 16, phase="listening", muted=False, microphone="open", fault="",
         waiting=0,
-    )
+    )  # fmt: skip
     return Leaving(
         "state", topics.state(of.device), of.config.home_assistant.discovery,
         "when a connection stands, and when it changes, at most four times a second; empty, to be forgotten, "

@@ -34,6 +34,7 @@ MEANS = {
     "state.phase": "what it does now; not_told where padding or cover is on, but for muted",
     "state.muted": "whether it is muted, by the switch or from afar",
     "state.microphone": "whether the microphone is open, closed, or gone",
+    "state.fault": "what is wrong with the microphone, as far as is known; empty when nothing is",
     "state.waiting": "how many utterances have no acknowledgement yet",
     "csr": "a request for a certificate (PKCS #10): a public key made for this, and the device id",
     "hardware": "SHA-256 of device id and the board's serial number, or null where it has none",

@@ -14,7 +14,7 @@ from typing import Any
 
 from hardware.board import RATE_HZ
 from hardware.errors import MicrophoneLost, NotInstalled
-from hardware.pi.devices import Callback, Sound
+from hardware.pi.devices import Callback, Sound, settle
 from hardware.pi.frames import MESSAGE_BYTES, Cutter, Note, pack_frame, pack_note
 from hardware.pi.inside import begin, take_over
 from hardware.pi.lost import Timeline
@@ -70,12 +70,16 @@ class Ear:
         self._timeline = Timeline(rate_hz)
         self._cutter = Cutter()
         self._losing = False
+        self._settled = False
         self._resampled = _resampler(rate_hz)
 
     def hear(
         self, sound: bytes | None, samples: int, times: dict[str, float], status: int
     ) -> tuple[None, int]:
         """PortAudio's callback."""
+        if not self._settled:
+            settle()
+            self._settled = True
         overrun = bool(status & _INPUT_OVERFLOW)
         place = self._timeline.place(samples, _began(samples / self._rate_hz, times), overrun=overrun)
         if overrun:

@@ -12,7 +12,8 @@ from hardware.pi.inside import begin, take_over
 FRAME_HZ = 50
 _RING_S = 0.1
 """So much a microphone's card keeps for a child that comes late. PyAudio asks for the least, and then 30 ms
-are too late. A loudspeaker's ring begins as silence, so that one stays short.
+are too late. Frames then come in twos, for half the work. A loudspeaker's ring begins as silence, so that one
+stays short.
 """
 
 Callback = Callable[[bytes | None, int, dict[str, float], int], tuple[bytes | None, int]]
@@ -98,6 +99,11 @@ class Sound:
             start=False,
             **{way: True, f"{way}_device_index": index},
         )
+
+
+def settle() -> None:
+    """Keep what Python knows of this thread, which is PortAudio's: it would make it anew at each callback."""
+    ctypes.pythonapi.PyGILState_Ensure()
 
 
 class _DeviceInfo(ctypes.Structure):

@@ -142,7 +142,7 @@ class Mute(Event, frozen=True):
 
 
 class Microphone(Event, frozen=True):
-    """What is wrong with the microphone from now on, or `well`; `tries` counts how often it was opened anew."""
+    """What is wrong with the microphone from now on, or `well`; `tries`: how often it was opened anew."""
 
     fault: str
     why: str
