@@ -149,7 +149,7 @@ class Speaker:
         if self.phase is Phase.MUTED:
             self.parts.service.passed(self.sample, "muted: the microphone is closed")
         else:
-            self.parts.service.say("no microphone")
+            self.parts.service.say(f"no microphone: {self.parts.ear.fault}")
         self._tend(self.sample)
 
     def _say_protections(self) -> None:

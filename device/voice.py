@@ -28,10 +28,11 @@ class Voice:
         return min(self._timers, default=None)
 
     def chirp(self, name: str) -> int:
-        """Play an earcon; return its length in samples, rounded up to whole frames."""
+        """Play an earcon; return after how many samples it is surely over, in whole frames."""
         pcm = earcon(name)
         self._loudspeaker.play(pcm)
-        return -(-len(pcm) // (2 * FRAME_SAMPLES)) * FRAME_SAMPLES
+        over = len(pcm) // 2 + self._loudspeaker.late_samples
+        return -(-over // FRAME_SAMPLES) * FRAME_SAMPLES
 
     def answer(self, answer: Answer, now: int) -> None:
         """Play an answer, or an earcon when it has no sound, and do what it asks."""

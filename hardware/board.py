@@ -73,6 +73,7 @@ class Loudspeaker(Protocol):
     """What the speaker says and chirps. Playing never blocks."""
 
     volume: float  # 0.0 to 1.0; anything else raises BoardError
+    late_samples: int  # so much later than `play` may a sound come out, and its end with it
 
     @property
     def playing(self) -> bool:

@@ -110,6 +110,7 @@ class SimLoudspeaker:
     def __init__(self, echo_db: float | None) -> None:
         self._echo = np.float32(0.0 if echo_db is None else 10 ** (echo_db / 20))
         self._volume = 1.0
+        self.late_samples = 0
         self._left: Samples = np.zeros(0, np.float32)
         self._sounding = False
         self._emitted: list[tuple[int, bytearray]] = []
@@ -142,7 +143,8 @@ class SimLoudspeaker:
                 f"loudspeaker: {len(pcm)} bytes are no whole 16-bit samples; give s16le mono 16 kHz"
             )
         self.stop()
-        self._left = np.frombuffer(pcm, "<i2").astype(np.float32)
+        late = np.zeros(self.late_samples, np.float32)
+        self._left = np.concatenate([late, np.frombuffer(pcm, "<i2").astype(np.float32)])
 
     def stop(self) -> None:
         """Be silent from now on."""

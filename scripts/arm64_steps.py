@@ -8,68 +8,21 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import soundfile
 
-from device.envelope import ReaderKey
 from hardware.board import RATE_HZ
 from scripts import arm64_card
-from scripts.arm64_root import SUITES, Root, RootError, base, last_line
-from scripts.arm64_scene import PAUSE_S, Scene, SceneError, listen, open_it, room
+from scripts.arm64_opened import PAUSE_S, open_it
+from scripts.arm64_proof import CHECKOUT, CURRENT, NOT_COPIED, RECORDING, SOURCE, USER, Proof, StepError
+from scripts.arm64_root import RootError, base, last_line
+from scripts.arm64_scene import Scene, SceneError
+from scripts.arm64_speaker import Speaker
 from scripts.arm64_wheels import elf_machine, examine
-
-CHECKOUT = Path(__file__).resolve().parents[1]
-RECORDING = "lab/scenarios/audio/alexa_time.flac"
-SOURCE = "/usr/local/src/overheard"
-CURRENT = "/opt/overheard/current"
-USER = "overheard"
-STATE = "/var/lib/overheard"
-PATIENCE_S = 300.0
-_NOT_COPIED = shutil.ignore_patterns(".*", "out", "__pycache__", "*.egg-info")
-
-
-class StepError(Exception):
-    """A step did not do what it should; what it said is in the log."""
-
-
-class Proof:
-    """What the steps work on. Everything that was said goes to `log`."""
-
-    def __init__(self, cache: Path, suite: str) -> None:
-        self.cache, self.suite = cache, suite
-        self.log = cache / f"{suite}.log"
-        self.key = ReaderKey.generate("mlkem768-x25519")
-        self.sounded = room(CHECKOUT / RECORDING)
-        self.heard: Speaking | None = None
-        self._root: Root | None = None
-
-    @property
-    def root(self) -> Root:
-        """The root. Raises StepError before there is one."""
-        if self._root is None:
-            raise StepError("there is no root")
-        return self._root
-
-    def open(self) -> None:
-        """Open the suite's base as new."""
-        self._root = Root(base(self.cache, self.suite), "proof")
-
-    def must(self, *command: str | Path, user: str = "root") -> str:
-        """Run a command inside; return what it said. Raises StepError unless it ends with 0."""
-        done = self.root.run(*command, user=user, log=self.log)
-        if done.returncode != 0:
-            raise StepError(f"{command[0]} ended with {done.returncode}: {last_line(done.stdout)}")
-        return done.stdout
-
-    def site(self) -> Path:
-        """The installed packages."""
-        release = os.readlink(self.root.inside(CURRENT))
-        release = os.path.join("/opt/overheard", release)
-        return self.root.inside(f"{release}/lib/python{SUITES[self.suite]}/site-packages")
 
 
 def make(proof: Proof) -> str:
@@ -80,7 +33,7 @@ def make(proof: Proof) -> str:
 
 def open_root(proof: Proof) -> str:
     proof.open()
-    shutil.copytree(CHECKOUT, proof.root.inside(SOURCE), ignore=_NOT_COPIED)
+    shutil.copytree(CHECKOUT, proof.root.inside(SOURCE), ignore=NOT_COPIED)
     machine = proof.must("uname", "-m").strip()
     if machine != "aarch64":
         raise StepError(f"programs in the root say that they run on {machine}")
@@ -142,18 +95,20 @@ def complaints(
 
 def hear_room(proof: Proof) -> str:
     """The firmware hears a recording in a simulated room."""
-    proof.heard = speak = Speaking(proof, "room", proof.sounded)
-    pause = f"{speak.folder}/pause.wav"
+    speaker = Speaker(proof, "room", proof.sounded)
+    proof.heard = speaker.heard
+    pause = f"{speaker.folder}/pause.wav"
     soundfile.write(proof.root.inside(pause), np.zeros(round(PAUSE_S * RATE_HZ), np.int16), RATE_HZ)
     board = {"name": "sim", "room": [pause, f"{SOURCE}/{RECORDING}"], "pace": "realtime"}
-    return speak.listen([f"{CURRENT}/bin/overheard-device"], board)
+    return speaker.listen([f"{CURRENT}/bin/overheard-device"], board)
 
 
 def hear_card(proof: Proof) -> str:
     """The firmware hears it through PyAudio, PortAudio and ALSA, with pins that are made up."""
-    proof.heard = speak = Speaking(proof, "card", arm64_card.tape(proof.sounded))
-    arm64_card.lay_out(proof.root.inside(speak.folder), speak.folder, speak.sounded)
-    proof.must(*arm64_card.compile_command(SOURCE, speak.folder))
+    speaker = Speaker(proof, "card", arm64_card.tape(proof.sounded))
+    proof.heard = speaker.heard
+    arm64_card.lay_out(proof.root.inside(speaker.folder), speaker.folder, speaker.heard.sounded)
+    proof.must(*arm64_card.compile_command(SOURCE, speaker.folder))
     program = [f"{CURRENT}/bin/python", f"{SOURCE}/scripts/arm64_hands.py"]
     board = {
         "name": "pi",
@@ -161,13 +116,13 @@ def hear_card(proof: Proof) -> str:
         "microphone": arm64_card.NAME,
         "loudspeaker": "desk_loudspeaker",
     }
-    return speak.listen(program, board, {"ALSA_CONFIG_PATH": f"{speak.folder}/asound.conf"})
+    return speaker.listen(program, board, {"ALSA_CONFIG_PATH": f"{speaker.folder}/asound.conf"})
 
 
 def open_here(proof: Proof) -> str:
     if proof.heard is None:
         raise StepError("nothing was heard")
-    opened = open_it(proof.heard.scene, proof.key, proof.heard.sounded)
+    opened = open_it(proof.heard, proof.key)
     utterance = opened.utterance
     seconds = len(utterance.pcm) / 2 / RATE_HZ
     lost = sum(gap.samples for gap in utterance.gaps) / RATE_HZ
@@ -180,10 +135,10 @@ def open_here(proof: Proof) -> str:
 
 def doctor(proof: Proof) -> str:
     """The doctor finds no fault with a simulated board, and says what an installed one lacks here."""
-    speak = Speaking(proof, "doctor", proof.sounded)
+    speaker = Speaker(proof, "doctor", proof.sounded)
     board = {"name": "sim", "room": [f"{SOURCE}/{RECORDING}"]}
-    with Scene(speak.scene) as scene:
-        settings = speak.settle(scene, board)
+    with Scene(speaker.heard.scene) as scene:
+        settings = speaker.settle(scene, board)
         program = f"{CURRENT}/bin/overheard-device"
         proof.must(program, "doctor", "--config", settings, user=USER)
     installed = proof.root.run(
@@ -195,44 +150,6 @@ def doctor(proof: Proof) -> str:
             f"where there is no card it ends with {installed.returncode}: {last_line(installed.stdout)}"
         )
     return f"no fault; of the installed settings, on a machine without a card: {lacking[0]}"
-
-
-class Speaking:
-    """A speaker that is new: its folder inside, its scene here, and what sounds."""
-
-    def __init__(self, proof: Proof, name: str, sounded: bytes) -> None:
-        self._proof, self.sounded = proof, sounded
-        self.folder = f"{STATE}-{name}"
-        self.scene = proof.cache / f"{proof.suite}.scene" / name
-        shutil.rmtree(self.scene, ignore_errors=True)
-        proof.root.inside(self.folder).mkdir()
-
-    def listen(
-        self, program: Sequence[str], board: Mapping[str, object], more: Mapping[str, str] | None = None
-    ) -> str:
-        """Let it run until it was answered. Raises SceneError."""
-        proof = self._proof
-        with Scene(self.scene) as scene:
-            settings = self.settle(scene, board)
-            command = [*program, "run", "--config", settings]
-            said = listen(proof.root.command(command, user=USER, more=more), proof.log, PATIENCE_S)
-            if not scene.answered.is_set():
-                raise SceneError("the speaker was answered, but not by this cloud")
-            words = scene.words
-        woke, kept = (next((line.strip() for line in said if word in line), "") for word in ("woke", "kept"))
-        return f"{woke}; {kept}; the cloud heard “{words}”, and answered"
-
-    def settle(self, scene: Scene, board: Mapping[str, object]) -> str:
-        """Write its settings, and give it its folder; return their name inside."""
-        note, settings = f"{self.folder}/keys.note", f"{self.folder}/speaker.toml"
-        inside = self._proof.root.inside
-        inside(note).write_text(scene.note(), encoding="utf-8")
-        owner = self._proof.key.public.encode()
-        inside(settings).write_text(
-            scene.settings(f"{self.folder}/state", note, board, owner), encoding="utf-8"
-        )
-        self._proof.must("chown", "-R", f"{USER}:{USER}", self.folder)
-        return settings
 
 
 class Step(NamedTuple):

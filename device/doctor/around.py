@@ -1,10 +1,12 @@
 """What is around the firmware: the clock, and the box that it runs in."""
 
 import ctypes
-from pathlib import Path
 
-from device.doctor.finding import Finding, fail, ok, warn
+from device.doctor.finding import Finding, fail, failed, ok, warn
+from device.doctor.session import last_row
 from device.doctor.subject import Subject
+from device.errors import DeviceError
+from device.protections import Protections, look
 
 _FIRST_YEAR = 2026
 """This firmware was not written before."""
@@ -15,7 +17,7 @@ _TIMEX_BYTES = 512
 _UNSYNCHRONISED = 5
 """TIME_ERROR of adjtimex(2)."""
 
-_PROC = Path("/proc")
+_START = "start it by systemd/overheard-device.service"
 
 
 def clock(subject: Subject) -> Finding:
@@ -42,27 +44,21 @@ def synchronised() -> bool | None:
 
 
 def sandbox(subject: Subject) -> Finding:
-    """What the kernel says of the firmware's box, or, if it does not run, of this process's."""
-    pid = subject.firmware_pid if subject.firmware_runs else None
-    who = "the firmware" if pid else "this process"
-    return boxed(_PROC / (str(pid) if pid else "self"), who)
-
-
-def boxed(process: Path, who: str) -> Finding:
-    """Judge one process by its folder in /proc."""
+    """What the firmware found of its box when it started; of this process's, if it does not run."""
+    if not subject.firmware_runs:
+        return boxed(look(), "this process")
     try:
-        status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
-        unit = (process / "cgroup").read_text().strip().rpartition("/")[2]
-    except OSError as error:
-        return warn("sandbox", f"{process}: {error.strerror}", "ask again as the firmware's user, or root")
-    closed = status.get("NoNewPrivs", "").strip() == "1" and status.get("Seccomp", "").strip() == "2"
-    if not (closed and unit.endswith(".service")):
-        return warn(
-            "sandbox",
-            f"{who} runs in no box (no-new-privs and a system call filter are not both there)",
-            "start it as a systemd service with NoNewPrivileges and SystemCallFilter",
-        )
-    what = f"{who}: {unit}, no new privileges, system calls filtered"
-    return ok(
-        "sandbox", f"{what}; IPAddressDeny can't be seen from here: systemctl show -p IPAddressDeny {unit}"
-    )
+        row = last_row(subject, {"boot", "protections"})
+    except DeviceError as error:
+        return failed("sandbox", error)
+    if row is None or row.kind == "boot":
+        return warn("sandbox", "the firmware has not looked: its board is a simulated one", _START)
+    return boxed(Protections.of(row.cause or ""), "the firmware")
+
+
+def boxed(found: Protections, who: str) -> Finding:
+    """Judge what was found."""
+    if found.missing:
+        what = f"{who} is not protected by: {', '.join(found.missing)}"
+        return warn("sandbox", what, f"{_START}; docs/units.md says what each is for")
+    return ok("sandbox", f"{who}: all {len(found.in_force)} protections are in force")

@@ -2,6 +2,7 @@
 session under the device's name would throw out the first.
 """
 
+from collections.abc import Set
 from contextlib import closing
 
 from device.doctor.finding import Finding, failed, ok, warn
@@ -16,7 +17,7 @@ _TELLS = {"connect", "status", "boot"}
 def session(subject: Subject) -> Finding:
     """Its call has a row before it is made, and a status leaves once broker and cloud have welcomed it."""
     try:
-        last = _last(subject)
+        last = last_row(subject, _TELLS)
     except DeviceError as error:
         return failed("broker", error)
     if last is None or last.kind == "boot":
@@ -33,8 +34,8 @@ def session(subject: Subject) -> Finding:
     return ok("broker", "MQTT not tried: the firmware runs, and was welcomed when it called last")
 
 
-def _last(subject: Subject) -> Row | None:
-    """The last row that tells of a connection, or of a start."""
+def last_row(subject: Subject, kinds: Set[str]) -> Row | None:
+    """The last row of one of these kinds. Raises DeviceError."""
     with storage(subject.outbox), closing(look(subject.outbox)) as db:
         rows = (parse_row(row) for (row,) in db.execute("SELECT row FROM ledger ORDER BY idx DESC"))
-        return next((row for row in rows if row.kind in _TELLS), None)
+        return next((row for row in rows if row.kind in kinds), None)

@@ -22,8 +22,14 @@ _GRACE_S = 5.0
 """A sound that is not over so long after its length hangs; a child has to start first, on a slow machine."""
 
 
+_LATE_SAMPLES = RATE_HZ * 3 // 20
+"""150 ms. Opening a card and what its ring holds took 60 to 80 ms where it was measured."""
+
+
 class PiLoudspeaker:
     """The loudspeaker of `hardware.board`. `own` is the owner's card, if not the profile's."""
+
+    late_samples = _LATE_SAMPLES
 
     def __init__(
         self, profile: Card, own: str, *, proc: Path = cards.PROC, grace_s: float = _GRACE_S

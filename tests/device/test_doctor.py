@@ -18,7 +18,6 @@ from cloud_stub.authority import Authority
 from device.certificate import Certificate
 from device.config import load
 from device.doctor import Finding, as_json, as_lines, examine
-from device.doctor.around import boxed
 from device.doctor.calling import awaited
 from device.doctor.hearing import Level, loudness
 from device.envelope.request import open_request
@@ -452,51 +451,32 @@ def test_a_certificate_that_is_missing_or_damaged_is_found(patient: Patient, cer
 
 # -- the box -----------------------------------------------------------------------------------------
 
-TIGHT = """
-import ctypes, sys
-libc = ctypes.CDLL(None)
-assert libc.prctl(38, 1, 0, 0, 0) == 0
-print("ready", flush=True)
-sys.stdin.read()
-"""
 
-
-def test_a_process_without_a_system_call_filter_is_in_no_box() -> None:
-    command = [sys.executable, "-c", TIGHT]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-        assert child.stdout is not None
-        assert child.stdin is not None
-        assert child.stdout.readline() == b"ready\n"
-        assert boxed(Path(f"/proc/{child.pid}"), "it").word == "warn"
-        child.stdin.close()
+def test_outside_of_a_box_it_says_what_is_missing(patient: Patient) -> None:
+    found = patient.finding("sandbox")
+    assert (found.word, found.what.partition(":")[0]) == ("warn", "this process is not protected by")
+    assert {"addresses", "devices"} <= set(found.what.partition(": ")[2].split(", "))
+    assert "overheard-device.service" in found.do
 
 
 @pytest.mark.parametrize(
-    ("no_new_privileges", "seccomp", "unit", "word"),
+    ("rows", "word", "what"),
     [
-        (1, 2, "overheard.service", "ok"),
-        (0, 2, "overheard.service", "warn"),
-        (1, 0, "overheard.service", "warn"),
-        (1, 2, "session-1.scope", "warn"),
+        (["in force: not-root, home; missing: none"], "ok", "the firmware: all 2 protections are in force"),
+        (["in force: home; missing: addresses"], "warn", "the firmware is not protected by: addresses"),
+        ([], "warn", "the firmware has not looked: its board is a simulated one"),
     ],
 )
-def test_a_box_has_all_its_sides(
-    tmp_path: Path, no_new_privileges: int, seccomp: int, unit: str, word: str
+def test_of_a_firmware_that_runs_it_says_what_that_has_found(
+    patient: Patient, rows: list[str], word: str, what: str
 ) -> None:
-    real = Path("/proc/self/status").read_text()
-    assert "\nNoNewPrivs:\t" in real
-    assert "\nSeccomp:\t" in real
-    sides = {"NoNewPrivs": no_new_privileges, "Seccomp": seccomp}
-    lines = [
-        f"{key}:\t{sides.get(key, rest)}" for key, rest in (ln.split(":", 1) for ln in real.splitlines())
-    ]
-    (tmp_path / "status").write_text("\n".join(lines))
-    (tmp_path / "cgroup").write_text(f"0::/system.slice/{unit}\n")
-    assert boxed(tmp_path, "it").word == word
-
-
-def test_a_process_that_is_gone_is_no_reason_to_give_up(tmp_path: Path) -> None:
-    assert boxed(tmp_path / "gone", "it").word == "warn"
+    with closing(outbox_of(patient)) as outbox:
+        outbox.note("protections", cause="in force: none; missing: of the start before")
+        outbox.note("boot")
+        for cause in rows:
+            outbox.note("protections", cause=cause)
+        found = patient.finding("sandbox")
+    assert (found.word, found.what) == (word, what)
 
 
 # -- how it is said ----------------------------------------------------------------------------------

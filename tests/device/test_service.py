@@ -83,7 +83,7 @@ def test_a_loop_that_gets_no_frames_is_not_alive(watched: Systemd, tmp_path: Pat
     house.run()
     before, without = heard
     assert before.count("WATCHDOG=1") == 1
-    assert without == ["STATUS=no microphone"], "nothing but why"
+    assert without == ["STATUS=no microphone: unplugged"], "nothing but why"
     after = watched.told()
     assert after[:1] == ["STATUS=hearing"]
     assert "WATCHDOG=1" in after

@@ -104,6 +104,14 @@ def test_the_chime_is_played_before_the_capture_and_not_kept(tmp_path: Path, way
     assert triggered < loud_until(house, first) <= first
 
 
+def test_the_chime_of_a_loudspeaker_that_is_late_is_not_kept_either(tmp_path: Path) -> None:
+    house = House(tmp_path, 4, CHIME, echo_db=LOUD_DB)
+    house.board.loudspeaker.late_samples = 2_400
+    house.at(1, house.board.tap)
+    house.run()
+    assert_kept_without_a_sound_of_its_own(house, 1)
+
+
 def test_the_chime_after_the_wake_word_is_not_kept(tmp_path: Path) -> None:
     house = House(tmp_path, 9, CHIME, echo_db=LOUD_DB)
     said = house.say("wake/alexa", 0)

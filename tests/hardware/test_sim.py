@@ -1,6 +1,7 @@
 """The twin's microphone, loudspeaker and panel, and the hands and plugs of its world."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +9,7 @@ import pytest
 from gpiozero import Device
 
 from hardware.board import FRAME_SAMPLES, Edge
-from hardware.errors import MicrophoneLost
+from hardware.errors import Fault, MicrophoneLost
 from hardware.lights import CUES
 from hardware.sim import SimBoard
 
@@ -201,3 +202,89 @@ def test_two_boards_share_no_pin_and_no_global() -> None:
     assert other.panel.level("button")
     other.close()
     assert Device.pin_factory is None
+
+
+# What can befall its microphone
+
+
+def heard(board: SimBoard, frames: int = 50) -> Ear:
+    return np.concatenate([np.frombuffer(board.microphone.read().pcm, "<i2") for _ in range(frames)])
+
+
+def test_a_wedged_microphone_takes_two_seconds_to_say_so_and_is_well_again_when_opened_anew(
+    board: SimBoard,
+) -> None:
+    board.wedge()
+    with pytest.raises(MicrophoneLost, match="gives no frame") as lost:
+        board.microphone.read()
+    assert (lost.value.fault, board.now, board.microphone.frames_read) == ("wedged", 32_000, 0)
+    board.heal()
+    board.microphone.close()
+    board.microphone.open()
+    assert board.microphone.read().index == 32_000
+
+
+def sounding(board: SimBoard) -> None:
+    board.room.say(np.full(16_000, 200, np.int16), board.now)
+
+
+@pytest.mark.parametrize(
+    ("ill", "fits"),
+    [
+        (SimBoard.silent, lambda ear: not ear.any()),
+        (SimBoard.constant, lambda ear: ear[0] != 0 and len(set(ear.tolist())) == 1),
+        (SimBoard.hum, lambda ear: np.argmax(np.abs(np.fft.rfft(ear - ear.mean()))) == 50),
+        (SimBoard.clip, lambda ear: np.mean(np.abs(ear.astype(int)) >= 32_767) > 0.5),
+    ],
+)
+def test_a_sick_microphone_gives_what_its_fault_says_and_the_room_once_it_is_healed(
+    board: SimBoard, ill: Callable[[SimBoard], None], fits: Callable[[Ear], bool]
+) -> None:
+    ill(board)
+    sounding(board)
+    assert fits(heard(board))
+    board.heal()
+    sounding(board)
+    assert set(heard(board)) == {200}
+
+
+def test_behind_a_hum_the_room_is_heard(board: SimBoard) -> None:
+    board.hum()
+    sounding(board)
+    assert round(heard(board).mean()) == 200
+
+
+def test_what_the_tape_has_is_what_the_microphone_gave(board: SimBoard) -> None:
+    taped: list[Ear] = []
+
+    class Tape:
+        def write(self, samples: Ear, /) -> None:
+            taped.append(samples)
+
+    board.tape = Tape()
+    board.clip()
+    ear = heard(board, 5)
+    assert np.array_equal(np.concatenate(taped), ear)
+
+
+def test_a_lost_stretch_of_any_length_is_a_jump_and_the_noise_goes_on_as_it_would_have() -> None:
+    lost, whole = SimBoard(noise_floor=300), SimBoard(noise_floor=300)
+    for board in (lost, whole):
+        board.microphone.open()
+    every = heard(whole, 200)
+    assert np.array_equal(heard(lost, 49), every[: 49 * 320])
+    lost.overrun(123)
+    for _ in range(60):  # over the second in which the noise is made anew
+        index, pcm = lost.microphone.read()
+        assert np.array_equal(np.frombuffer(pcm, "<i2"), every[index : index + 320])
+    assert (index - 123) % 320 == 0
+    assert lost.microphone.overruns == 1
+
+
+def test_every_fault_can_befall_it_and_pass(board: SimBoard) -> None:
+    for fault in get_args(Fault):
+        board.befall(fault)
+        board.befall("well")
+        board.microphone.close()
+        board.microphone.open()
+        assert not heard(board, 3).any(), fault
