@@ -103,8 +103,8 @@ def base(cache: Path, suite: str) -> Path:
 class Root:
     """A base with a layer of its own over it, mounted; `fresh` begins with an empty one: a Debian as new.
 
-    `path` is where this machine sees it. What tells of the processor tells of a Pi's: a library that found this
-    machine's would crash, or leave out what it has for arm64.
+    `path` is where this machine sees it. What tells of the processor tells of a Pi's: a library that found
+    this machine's would crash, or leave out what it has for arm64.
     """
 
     def __init__(self, base_of_it: Path, layer: str, *, fresh: bool = True) -> None:

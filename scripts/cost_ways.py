@@ -19,50 +19,42 @@ _LINE = re.compile(r"^thread (\d+): (\d+)$", re.MULTILINE)
 
 
 class Way(NamedTuple):
-    """A program that hears or seals so many seconds, and whose threads count.
+    """A program that does something so often, in a shorter and a longer run, and whose threads count.
 
-    Where it hears, it is sent the sound as tests/benchmarks/ears/serve.py wants it; else told the seconds.
+    Where it hears, it is sent as many seconds of sound, as tests/benchmarks/ears/serve.py wants them.
     """
 
     name: str
     command: tuple[str, ...]
-    seconds: tuple[int, int]
-    hears: bool = True
+    times: tuple[int, int]
     threads: Threads = "all"
+
+    @property
+    def hears(self) -> bool:
+        """Whether it is sent sound; otherwise it is told how often."""
+        return self.command[0].startswith(EARS)
+
+
+def _part(name: str, part: str, times: tuple[int, int], threads: Threads = "all") -> Way:
+    return Way(name, ("scripts/cost_parts.py", part), times, threads)
 
 
 ALWAYS_ON = (
-    Way("Overheard, the whole idle loop", (f"{EARS}/hear_loop.py",), (10, 70), threads="first"),
+    Way("Overheard, the whole idle loop", (f"{EARS}/hear_loop.py",), (10, 70), "first"),
     Way("Overheard, both ears alone", (f"{EARS}/hear_ours.py", "balanced"), (10, 70)),
     Way("Overheard, the first ear alone", (f"{EARS}/hear_ours.py", "first"), (10, 70)),
+    _part("Overheard, its capture process, PortAudio and ALSA left out", "capturing", (30, 90)),
     Way("pymicro-wakeword's loop", (f"{EARS}/hear_pymicro.py",), (10, 70)),
     Way("linux-voice-assistant's loop, micro model", (f"{EARS}/hear_pymicro.py", "lva"), (10, 70)),
     Way("pyopen-wakeword's loop", (f"{EARS}/hear_pyopen.py",), (2, 8)),
     Way("linux-voice-assistant's loop, openWakeWord model", (f"{EARS}/hear_pyopen.py", "lva"), (2, 8)),
 )
 LISTENING = (
-    Way(
-        "judging: webrtcvad and end-pointing", ("scripts/cost_listening.py", "judging"), (30, 90), hears=False
-    ),
-    Way(
-        "sealing: hybrid HPKE, 80 ms segments, signatures",
-        ("scripts/cost_listening.py", "sealing"),
-        (30, 90),
-        False,
-    ),
-    Way(
-        "ledger: rows and outbox in SQLite, Merkle tree",
-        ("scripts/cost_listening.py", "ledger"),
-        (30, 90),
-        False,
-    ),
-    Way(
-        "uplink: its thread, MQTT over TLS 1.3",
-        ("scripts/cost_listening.py", "uplink"),
-        (20, 80),
-        False,
-        "others",
-    ),
+    _part("judging: webrtcvad and end-pointing", "judging", (30, 90)),
+    _part("sealing: hybrid HPKE, a segment every 80 ms, signatures", "sealing", (30, 90)),
+    _part("ledger: rows and outbox in SQLite, Merkle tree", "ledger", (30, 90)),
+    _part("uplink: its thread, MQTT over TLS 1.3", "uplink", (20, 80), "others"),
+    _part("once an utterance, not a second: keys, header, wrap, signature", "starting", (20, 80)),
 )
 
 
@@ -98,11 +90,11 @@ def chosen(counts: Counts, threads: Threads) -> int:
 
 def a_second(shorter: Counts, longer: Counts, way: Way) -> float:
     """Instructions a second of sound: the difference of two runs. Raises ValueError unless longer is more."""
-    less, more = way.seconds
+    less, more = way.times
     difference = chosen(longer, way.threads) - chosen(shorter, way.threads)
     if more <= less or difference <= 0:
         raise ValueError(
-            f"{way.name}: {difference} instructions more in {more} s than in {less} s; count again"
+            f"{way.name}: {difference} instructions more for {more} than for {less}; count again"
         )
     return difference / (more - less)
 

@@ -10,10 +10,9 @@ import socket
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from install_place import ETC, SETTINGS, UNITS, Place
+from install_place import BROKER_NFT, SETTINGS, UNITS, Place
 from install_settings import settings
 
-NFT = f"{ETC}/broker.nft"
 DROP_INS = tuple(f"{UNITS}/overheard-{unit}.service.d/broker.conf" for unit in ("device", "provision"))
 PORTS = {"uplink": 1883, "provision": 8884}
 """The firmware's own defaults, where the settings say nothing."""
@@ -46,7 +45,7 @@ def see_to_calls(place: Place) -> bool:
     resolv_conf = place.at("/etc/resolv.conf")
     found = calls(settings(place), resolv_conf.read_text() if resolv_conf.exists() else "")
     written = [place.write(path, found.drop_in().encode()) for path in DROP_INS]
-    written.append(place.write(NFT, found.nft().encode()))
+    written.append(place.write(BROKER_NFT, found.nft().encode()))
     if not found.brokers:
         place.say("broker", "its name has no address now: the speaker may call nobody; then run this again")
     elif any(written):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from install_place import CLOUD_STATE, CURRENT, ETC, STATE, UNITS, InstallError, Owner, Place
+from install_place import BROKER_NFT, CLOUD_STATE, CURRENT, ETC, STATE, UNITS, InstallError, Owner, Place
 
 SYSUSERS = "/usr/lib/sysusers.d/overheard.conf"
 UDEV = "/etc/udev/rules.d/60-overheard.rules"
@@ -68,7 +68,7 @@ def lay(place: Place, roles: Sequence[str]) -> bool:
 
 def lift(place: Place) -> None:
     """Remove what `lay` wrote, drop-ins included."""
-    targets = [file.target for file in FILES]
+    targets = [file.target for file in FILES] + [BROKER_NFT]
     targets += [f"{target}.d" for target in targets if target.endswith(".service")]
     targets += [f"{BIN}/{command}" for commands in COMMANDS.values() for command in commands]
     gone = [target for target in targets if place.remove(target)]

@@ -7,6 +7,7 @@ there is no third.
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -44,6 +45,7 @@ def make(place: Place, source: Source, name: str, wheels: Path | None, *, offlin
         gather(source, release / SOURCE, pip)
         made = find(release / SOURCE)
         pip.install(f"{made.wheel}{'[pi]' if name.endswith('-pi') else ''}", made.folder / CONSTRAINTS)
+        os.sync()  # a power cut must not leave the mark without what it stands for
         (release / WHOLE).touch()
     except BaseException:
         shutil.rmtree(release, ignore_errors=True)

@@ -5,6 +5,7 @@ A unit of Type=notify is active once its firmware has heard a frame; that it was
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import time
 from collections.abc import Sequence
@@ -33,8 +34,11 @@ def enable(place: Place, roles: Sequence[str]) -> None:
 
 def disable(place: Place, roles: Sequence[str]) -> None:
     """Stop them, and start them no more."""
-    if place.live and roles:
-        systemctl("disable", "--now", *_of(roles))
+    if not place.live or not roles:
+        return
+    systemctl("disable", "--now", *_of(roles))
+    if "speaker" in roles and shutil.which("nft"):  # its rules hold on after its unit has stopped
+        subprocess.run(["nft", "delete", "table", "inet", "overheard"], capture_output=True, check=False)
 
 
 def start_beside(place: Place, roles: Sequence[str]) -> None:

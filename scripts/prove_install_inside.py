@@ -205,7 +205,7 @@ def install(folder: Path, *words: str) -> str:
 
 
 def attempt(folder: Path, *words: str) -> tuple[int, str]:
-    command = ["/usr/bin/python3", folder / "scripts" / "install", *words, *OFFLINE]
+    command = ["/usr/bin/python3", str(folder / "scripts" / "install"), *words, *OFFLINE]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     said = done.stdout + done.stderr
     print(said, flush=True)

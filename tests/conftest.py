@@ -6,8 +6,9 @@
 import pytest
 
 LONG = {
-    "test_faults.py", "test_fingerprint_own.py", "test_kit_again.py", "test_no_remote_ear.py",
-    "test_power_cut.py", "test_rough_line.py", "test_study_killed.py", "test_two_processes.py",
+    "test_alsa_proof.py", "test_faults.py", "test_fingerprint_own.py", "test_kit_again.py",
+    "test_no_remote_ear.py", "test_power_cut.py", "test_rough_line.py", "test_study_killed.py",
+    "test_two_processes.py",
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""A release is believed if the release key signed it and not one byte is another; else nothing is unpacked."""
+"""A release is believed if the release key signed it and no byte is another; else nothing is unpacked."""
 
 import io
 import tarfile

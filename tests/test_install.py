@@ -217,7 +217,7 @@ def is_removed_but_for_what_is_the_owners(home: Home) -> None:
     settings = home.at(SETTINGS).read_text()
     good(home.install("1.1.0", "--uninstall"))
     assert set(home.contents()) == {
-        "etc/overheard/speaker.toml", "etc/overheard/release.key", "etc/overheard/broker.nft",
+        "etc/overheard/speaker.toml", "etc/overheard/release.key",
         "var/lib/overheard/identity.key", "var/lib/overheard/egress.db",
     }  # fmt: skip
     assert home.at(SETTINGS).read_text() == settings

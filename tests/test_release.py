@@ -1,4 +1,4 @@
-"""scripts/release: the same release is the same bytes, its key is nobody else's, and what it signs is believed."""
+"""scripts/release: the same release is the same bytes, its key is its own, and what it signs is believed."""
 
 import os
 from importlib.machinery import SourceFileLoader

@@ -12,6 +12,10 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
+
+from install_calls import Calls
+
 from cloud_stub.loopback import accepts
 from tests.secure_home import SecureHome, needs_mosquitto, until
 

@@ -62,11 +62,16 @@ Cost = tuple[float, float]
 class Tray:
     """Takes what a capture sends, for later."""
 
+    stuck = False
+
     def __init__(self) -> None:
         self.sent: list[list[Sealed]] = []
 
     def send(self, messages: Sequence[Sealed], _now: int) -> None:
         self.sent.append(list(messages))
+
+    def settle(self, _now: int) -> None:
+        """There is nothing that a disk refused."""
 
 
 class Confirming:
