@@ -18,7 +18,7 @@ from device.turn import scores_of
 from device.wakeword import Opinion, Wake
 from device.witness import Tell
 from hardware.board import FRAME_SAMPLES, RATE_HZ, Frame
-from hardware.errors import EndOfInput, Fault
+from hardware.errors import EndOfInput
 
 _SCORE_EVERY = 5
 """Frames between two scores told to a witness."""
@@ -48,7 +48,7 @@ class Speaker:
         self._was_lost = False
         self._resumes = True  # the next frame follows no other
         self._trouble: str | None = None
-        self._fault: Fault | None = None
+        self._microphone = "well"
         self._waiting: Wake | None = None  # proposed where nothing may be given up for a proposal
         self._opinion: Opinion | None = None
         self._actions = {
@@ -320,9 +320,9 @@ class Speaker:
         if self._turn.capturing_since is None and ear.tend(now):
             self._resumes = True
             self._forget()
-        if ear.fault != self._fault:
-            self._fault = ear.fault
-            said = ear.fault or "well"
+        said = ear.fault or "well"
+        if said != self._microphone:
+            self._microphone = said
             self.parts.outbox.jot("microphone", first_sample=now, cause=said)
             self._tell("microphone", fault=said, why=ear.why, tries=ear.tries)
 

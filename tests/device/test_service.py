@@ -74,7 +74,7 @@ def test_muted_is_ready_and_alive_too_though_nothing_is_heard(watched: Systemd, 
 
 
 def test_a_loop_that_gets_no_frames_is_not_alive(watched: Systemd, tmp_path: Path) -> None:
-    """The microphone goes after 2 s and comes back after 7, and is found a little later: in between the loop runs on, and is not alive."""
+    """The microphone goes after 2 s, comes back after 7 and is found again: in between the loop runs on."""
     house = House(tmp_path, 60)
     heard: list[list[str]] = []
     house.at(2, lambda: (heard.append(watched.told()), house.board.unplug()))

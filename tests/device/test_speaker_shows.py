@@ -179,6 +179,10 @@ def test_a_timer_that_is_due_while_somebody_is_listened_to_rings_afterwards(
 # Its memory
 
 
+RUNNERS = {"_pytest", "pluggy"}
+"""What knows every other test of this process, and what those hold."""
+
+
 def held_by(house: House) -> Iterator[bytes]:
     """Every run of bytes that the firmware can reach now: from its objects, and from its calls under way."""
     world = {id(house), id(house.board), id(house.board.room), id(house.board.tape), id(house.told)}
@@ -192,6 +196,8 @@ def held_by(house: House) -> Iterator[bytes]:
     while todo:
         item = todo.pop()
         if id(item) in seen or isinstance(item, type | ModuleType | House):
+            continue
+        if type(item).__module__.partition(".")[0] in RUNNERS:
             continue
         seen.add(id(item))
         if isinstance(item, np.ndarray):
