@@ -46,8 +46,8 @@ ALWAYS_ON = (
     _part("Overheard, its capture process, PortAudio and ALSA left out", "capturing", (30, 90)),
     Way("pymicro-wakeword's loop", (f"{EARS}/hear_pymicro.py",), (10, 70)),
     Way("linux-voice-assistant's loop, micro model", (f"{EARS}/hear_pymicro.py", "lva"), (10, 70)),
-    Way("pyopen-wakeword's loop", (f"{EARS}/hear_pyopen.py",), (2, 8)),
-    Way("linux-voice-assistant's loop, openWakeWord model", (f"{EARS}/hear_pyopen.py", "lva"), (2, 8)),
+    Way("pyopen-wakeword's loop", (f"{EARS}/hear_pyopen.py",), (1, 4)),
+    Way("linux-voice-assistant's loop, openWakeWord model", (f"{EARS}/hear_pyopen.py", "lva"), (1, 4)),
 )
 LISTENING = (
     _part("judging: webrtcvad and end-pointing", "judging", (30, 90)),

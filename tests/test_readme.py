@@ -65,5 +65,5 @@ def test_every_command_on_a_page_is_one_that_the_programs_know(page: Path) -> No
 
 
 def test_every_script_that_the_readme_names_can_be_run() -> None:
-    for script in set(re.findall(r"`(scripts/\w+)", README)):
+    for script in set(re.findall(r"`(scripts/[\w-]+)", README)):
         assert (ROOT / script).stat().st_mode & 0o111, script

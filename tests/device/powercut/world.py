@@ -79,11 +79,11 @@ class World:
         """The line comes up, with the cloud's keys; the speaker is announced, or that is taken back."""
         self._line.inbox.append(News(Kind.UP))
         self._arrive(topics.KEYS, note, now, retained=True)
-        self._home.tend(self._line, now, Now(Phase.IDLE, "open", 0))
+        self._home.tend(self._line, now, Now(Phase.IDLE, "open", "", 0))
         self._mark(announced=self._announced)
         self._line.inbox.extend([News(Kind.SENT)] * self._line.spoken)
         list(self._line.take(now))
-        self._home.tend(self._line, now, Now(Phase.IDLE, "open", 0))
+        self._home.tend(self._line, now, Now(Phase.IDLE, "open", "", 0))
 
     def obey(self, now: int) -> None:
         """A command comes, and is obeyed."""
