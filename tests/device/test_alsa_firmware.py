@@ -4,7 +4,7 @@ the recording, bit for bit; and mute closes the sound card.
 The pins are gpiozero's mock pins, the sound cards are the tests' own, at the pace of real ones.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -88,12 +88,8 @@ class Flat:
 
 
 @pytest.fixture
-def flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flat]:
-    monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "mock")
-    monkeypatch.setenv("GPIOZERO_MOCK_PIN_CLASS", "mockpwmpin")
-    yield Flat(tmp_path, room("alexa_time", 60), monkeypatch)
-    Device.pin_factory.close()
-    Device.pin_factory = None
+def flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mock_pins: None) -> Flat:  # noqa: ARG001 - pins come first
+    return Flat(tmp_path, room("alexa_time", 60), monkeypatch)
 
 
 def test_what_is_kept_of_a_question_is_the_recording_bit_for_bit(flat: Flat) -> None:

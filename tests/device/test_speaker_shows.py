@@ -183,6 +183,10 @@ RUNNERS = {"_pytest", "pluggy"}
 """What knows every other test of this process, and what those hold."""
 
 
+def _is_the_tests(item: object) -> bool:
+    return isinstance(item, type | ModuleType | House) or type(item).__module__.partition(".")[0] in RUNNERS
+
+
 def held_by(house: House) -> Iterator[bytes]:
     """Every run of bytes that the firmware can reach now: from its objects, and from its calls under way."""
     world = {id(house), id(house.board), id(house.board.room), id(house.board.tape), id(house.told)}
@@ -195,9 +199,7 @@ def held_by(house: House) -> Iterator[bytes]:
     seen = set(world)
     while todo:
         item = todo.pop()
-        if id(item) in seen or isinstance(item, type | ModuleType | House):
-            continue
-        if type(item).__module__.partition(".")[0] in RUNNERS:
+        if id(item) in seen or _is_the_tests(item):
             continue
         seen.add(id(item))
         if isinstance(item, np.ndarray):

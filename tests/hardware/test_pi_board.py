@@ -51,13 +51,12 @@ def test_rest_does_not_run_through_what_was_slept() -> None:
 
 
 @needs_alsa
+@pytest.mark.usefixtures("mock_pins")
 def test_the_settings_choose_array_microphone_and_loudspeaker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk = Desk(tmp_path, np.full((16_000, 6), 5, np.int16))
     monkeypatch.setenv("ALSA_CONFIG_PATH", str(desk.config))
-    monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "mock")
-    monkeypatch.setenv("GPIOZERO_MOCK_PIN_CLASS", "mockpwmpin")
     settings = tmp_path / "speaker.toml"
     settings.write_text(
         '[board]\nname = "pi"\nprofile = "respeaker-usb-4mic"\n'
