@@ -1,7 +1,7 @@
 """Which tests are long, and pins for those of the real board.
 
-What is long plays many rounds of something, and what it finds does not hang on the Python. `scripts/test` runs
-it; `scripts/test --all` does so with the first Python alone.
+What is long plays many rounds of something, and what it finds does not hang on the Python. `scripts/test`
+runs it; `scripts/test --all` does so with the first Python alone.
 """
 
 from collections.abc import Iterator
