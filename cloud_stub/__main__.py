@@ -6,22 +6,19 @@ import signal
 import sys
 from contextlib import closing, nullcontext
 from datetime import UTC, datetime
-from pathlib import Path
 from types import FrameType
-from typing import Annotated
 
 import msgspec
 import typer
 
 from cloud_stub import broker_commands, device_commands
 from cloud_stub.broker import Broker, open_broker, open_own_broker
+from cloud_stub.broker_commands import ConfigFile
 from cloud_stub.cloud import Cloud
 from cloud_stub.config import Config, load
 from cloud_stub.errors import CloudError, KeyFileError
 from cloud_stub.keys import Keys
 from cloud_stub.service import watch_over
-
-ConfigFile = Annotated[Path | None, typer.Option("--config", help="Your settings, laid over the defaults.")]
 
 _SOON_S = 5.0
 
@@ -31,7 +28,7 @@ app.add_typer(device_commands.app, name="devices")
 
 
 @app.command()
-def run(config: ConfigFile = None) -> None:
+def run(config: ConfigFile) -> None:
     """Start the broker named in the settings and the cloud at it; end at SIGTERM or Ctrl-C."""
     settings = load(config)
     if settings.broker.kind == "none":
@@ -45,7 +42,7 @@ def run(config: ConfigFile = None) -> None:
 
 
 @app.command()
-def keys(config: ConfigFile = None) -> None:
+def keys(config: ConfigFile) -> None:
     """Print the root's public key, and write keys.note beside the keys: what a new device is given."""
     settings = load(config)
     held = Keys(settings.storage.keys, settings.keys)
@@ -66,6 +63,8 @@ def _as_spoken_by(broker: Broker, settings: Config) -> Config:
 
 
 def _serve(settings: Config, port: int, broker: Broker | None) -> None:
+    from cloud_stub.hearing.voice import voice_line
+
     cloud = Cloud(settings, (settings.broker.host, port))
 
     def end(_signal: int, _frame: FrameType | None) -> None:
@@ -79,6 +78,7 @@ def _serve(settings: Config, port: int, broker: Broker | None) -> None:
             cloud.start()
             where = f"{settings.broker.host}:{port}"
             typer.echo(f"ready: broker {kind} at {where}, root {cloud.keys.vkey}")
+            typer.echo(voice_line())
             if not cloud.up.wait(_SOON_S):
                 typer.echo(f"no connection to a broker at {where} yet; trying on")
             watch_over(cloud)

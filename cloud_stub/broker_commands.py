@@ -1,5 +1,7 @@
 """overheard-cloud broker: the files of a real broker, and certificates for those who are no devices."""
 
+import os
+import shlex
 import socket
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,19 +11,47 @@ import typer
 
 from cloud_stub import revocation
 from cloud_stub.broker_files import HOME_ASSISTANT, Address, BrokerFiles
-from cloud_stub.config import Config, load
+from cloud_stub.config import INSTALLED, Config, load
 from cloud_stub.devices import Devices
+from cloud_stub.errors import StorageError
 from cloud_stub.keys import Keys
 
-ConfigFile = Annotated[Path | None, typer.Option("--config", help="Your settings, laid over the defaults.")]
+
+def _installed() -> Path | None:
+    return INSTALLED if INSTALLED.exists() else None
+
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        default_factory=_installed,
+        show_default=f"{INSTALLED}, where it is there",
+        help="Your settings, laid over the defaults.",
+    ),
+]
 
 app = typer.Typer(
     no_args_is_help=True, help="The files of a real broker: TLS 1.3, a certificate for everybody."
 )
 
 
+def pasted(command: str, config: Path | None) -> str:
+    """A command of ours, such that it works here with these settings."""
+    if config == INSTALLED:
+        return f"sudo -u overheard-cloud {command}"
+    return f"{command} --config {shlex.quote(str(config))}" if config else command
+
+
+def refuse_root(folder: Path) -> None:
+    """Raise StorageError for root in somebody else's folder: their cloud could not read what it writes."""
+    if os.geteuid() == 0 and folder.is_dir() and folder.stat().st_uid:
+        raise StorageError(f"{folder}: not root's; say `sudo -u overheard-cloud` before it")
+
+
 def open_files(settings: Config) -> BrokerFiles:
-    """The broker's files of these settings, at the time of this machine. Raises KeyFileError."""
+    """The broker's files of these settings, by this machine's clock. Raises KeyFileError, StorageError."""
+    refuse_root(Path(settings.storage.directory))
     return BrokerFiles(settings.storage.broker, settings.storage.keys, datetime.now(UTC))
 
 
@@ -36,7 +66,8 @@ def init(
         int, typer.Option(min=1, max=65535, help="For new devices, and for Home Assistant.")
     ] = 8884,
     bind: Annotated[str, typer.Option(help="Listen on this address alone.")] = "",
-    config: ConfigFile = None,
+    *,
+    config: ConfigFile,
 ) -> None:
     """Write mosquitto's configuration, its rules and all certificates. Again: a new configuration, the same
     keys.
@@ -53,13 +84,14 @@ def init(
     typer.echo(f'             or let the cloud do so: [broker] kind = "mosquitto", tls = true, port = {port}')
     typer.echo(f"new speaker: copy {files.bundle} to it, and run there:")
     typer.echo("             overheard-device provision --config speaker.toml")
-    typer.echo("             then here: overheard-cloud devices list, overheard-cloud devices approve DEVICE")
+    listing, approving = (pasted(f"overheard-cloud devices {what}", config) for what in ("list", "approve"))
+    typer.echo(f"             then here: {listing}, {approving} DEVICE")
 
 
 @app.command()
 def guest(
     out: Annotated[Path, typer.Option(help="The folder for its key and certificate.")],
-    config: ConfigFile = None,
+    config: ConfigFile,
 ) -> None:
     """Make the certificate with which Home Assistant may read what the devices say of themselves."""
     files = open_files(load(config))
@@ -70,7 +102,7 @@ def guest(
 
 
 @app.command()
-def claim(config: ConfigFile = None) -> None:
+def claim(config: ConfigFile) -> None:
     """Make another claim for new speakers, and refuse the one before: it was lost, or given to too many."""
     files = open_files(load(config))
     files.renew_claim()

@@ -31,6 +31,9 @@ from cloud_stub.whose import Whose
 from device.envelope import EnvelopeError, Header, topics
 
 TICK_S = 1.0
+STUCK_TICKS = 60
+"""No answer takes so long, but one that never ends."""
+
 FAULT = "cloud: a fault in the program, its trace stands above; report it, then start again"
 
 
@@ -74,6 +77,7 @@ class Cloud:
         self.failure: CloudError | None = None
         self.over = threading.Event()
         self.ticks = 0
+        self._answering_since: int | None = None  # a tick
         self._within = timedelta(seconds=config.answer.within_s)
         self._mind = mind
         self._responses = Responses(self.keys.signer, config.answer.pad_s)
@@ -105,6 +109,12 @@ class Cloud:
     def up(self) -> threading.Event:
         """Set while the cloud is connected and subscribed."""
         return self._link.up
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the answer under way began more than STUCK_TICKS ago."""
+        since = self._answering_since
+        return since is not None and self.ticks - since > STUCK_TICKS
 
     def start(self) -> None:
         """Open the mind, take up what a stop left unanswered, begin to connect."""
@@ -226,12 +236,14 @@ class Cloud:
         while not self.up.wait(TICK_S) and not self.over.is_set():
             pass  # nobody would hear an answer yet
         while (whose := self._jobs.get()) is not None:
+            self._answering_since = self.ticks
             try:
                 if not self.over.is_set():
                     self.answer(whose)
             except NotKept:
                 pass  # its owner was quicker
             finally:
+                self._answering_since = None
                 self._in_flight.done()
 
     def _tick_on(self) -> None:

@@ -10,6 +10,8 @@ from cloud_stub.errors import ConfigError
 from cloud_stub.loopback import HOST
 
 DEFAULTS = Path(__file__).with_name("default.toml")
+INSTALLED = Path("/etc/overheard/cloud.toml")
+"""What scripts/install writes: the commands' `--config` where it is there."""
 
 LONGEST_S = 10 * 366 * 86_400
 Positive = Annotated[float, msgspec.Meta(gt=0, le=LONGEST_S)]
@@ -131,7 +133,9 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; name a settings file that can be read") from error
+        closed = path == INSTALLED and isinstance(error, PermissionError)
+        do = "say `sudo -u overheard-cloud` before it" if closed else "name a settings file that can be read"
+        raise ConfigError(f"{path}: {error.strerror}; {do}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {error}; mend the TOML") from error
 

@@ -1,5 +1,6 @@
 """overheard-cloud devices: who has asked, who may come in, who is out."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -7,9 +8,10 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from cloud_stub import revocation
-from cloud_stub.broker_commands import ConfigFile, open_files
-from cloud_stub.config import load
+from cloud_stub.broker_commands import ConfigFile, open_files, refuse_root
+from cloud_stub.config import Config, load
 from cloud_stub.devices import Device, Devices
+from cloud_stub.errors import StorageError
 
 app = typer.Typer(no_args_is_help=True, help="Who has asked for a certificate, who may come in, who is out.")
 
@@ -20,9 +22,9 @@ DeviceId = Annotated[str, typer.Argument(metavar="DEVICE", help="A device id, as
 
 
 @app.command(name="list")
-def list_devices(config: ConfigFile = None) -> None:
+def list_devices(config: ConfigFile) -> None:
     """Print every device that has asked."""
-    devices = Devices(load(config).storage.devices).all()
+    devices = _kept(load(config)).all()
     if not devices:
         typer.echo("no device has asked yet")
         return
@@ -36,26 +38,40 @@ def list_devices(config: ConfigFile = None) -> None:
 
 
 @app.command()
-def approve(device: DeviceId, config: ConfigFile = None) -> None:
+def approve(device: DeviceId, config: ConfigFile) -> None:
     """Let a device in: it gets its certificate when it asks next, within seconds if it waits."""
-    revocation.approve(Devices(load(config).storage.devices), device)
+    revocation.approve(_kept(load(config)), device)
     typer.echo(f"{device}: approved; it gets its certificate when it asks next")
 
 
 @app.command()
-def forget(device: DeviceId, config: ConfigFile = None) -> None:
+def forget(device: DeviceId, config: ConfigFile) -> None:
     """Take a device that waits off the list; it may ask again."""
-    revocation.forget(Devices(load(config).storage.devices), device)
+    revocation.forget(_kept(load(config)), device)
     typer.echo(f"{device}: forgotten")
 
 
 @app.command()
-def revoke(device: DeviceId, config: ConfigFile = None) -> None:
+def revoke(device: DeviceId, config: ConfigFile) -> None:
     """Throw a device out: its certificates are refused from now on, and its connection is cut."""
     settings = load(config)
-    files = open_files(settings)
-    revocation.throw_out(Devices(settings.storage.devices), device, files, files.listens)
+    devices, files = _kept(settings), open_files(settings)
+    revocation.throw_out(devices, device, files, files.listens)
     typer.echo(f"{device}: revoked; the broker refuses it, and its connection is cut")
+
+
+def _kept(settings: Config) -> Devices:
+    """The devices that a cloud keeps. Where there are none nothing is made: another folder was meant. Raises
+    StorageError.
+    """
+    folder = settings.storage.devices
+    if not os.path.isdir(folder):
+        raise StorageError(
+            f"{folder}: no cloud keeps devices there; name its settings with --config, or say "
+            "`sudo -u overheard-cloud` before it"
+        )
+    refuse_root(folder)
+    return Devices(folder)
 
 
 def _board(device: Device) -> str:

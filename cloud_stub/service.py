@@ -10,26 +10,27 @@ from contextlib import suppress
 from cloud_stub.cloud import TICK_S, Cloud
 
 
-def notify(*lines: str) -> None:
-    """Tell systemd, if it started this process and asked."""
+def notify(*lines: str) -> bool:
+    """Tell systemd, if it started this process and asked. Whether there is nobody to tell, or it was told."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
-        return
+        return True
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
         line.setblocking(False)
         line.sendto("\n".join(lines).encode(), "\0" + address[1:] if address[0] == "@" else address)
+        return True
+    return False
 
 
 def watch_over(cloud: Cloud) -> None:
     """Return when `cloud` is over. Until then: it is ready once devices are heard, and alive for as long as
-    its ticks end, which a message that is stuck keeps from ending.
+    its ticks end, which a message that is stuck keeps from ending, and no answer is stuck.
     """
     ticks, ready = cloud.ticks, False
     while not cloud.over.wait(TICK_S):
         if cloud.up.is_set() and not ready:
-            notify("READY=1", "STATUS=at the broker")
-            ready = True
-        if cloud.ticks != ticks:
+            ready = notify("READY=1", "STATUS=at the broker")
+        if cloud.ticks != ticks and not cloud.stuck:
             ticks = cloud.ticks
             notify("WATCHDOG=1")
     notify("STOPPING=1")

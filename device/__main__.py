@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
+from device.advice import pasted
 from device.assemble import assemble
-from device.config import Config, load
+from device.config import INSTALLED, BoardSection, Config, load
 from device.diary import Diary
 from device.envelope import EnvelopeError
 from device.errors import ConfigError, DeviceError
@@ -26,6 +27,29 @@ _AFTER_SAMPLES = 8 * RATE_HZ
 
 RELEASE_KEY = Path("/etc/overheard/release.key")
 
+
+def _installed() -> Path | None:
+    return INSTALLED if INSTALLED.exists() else None
+
+
+def _there() -> Path:
+    if (found := _installed()) is None:
+        raise typer.BadParameter(f"none given, and {INSTALLED} is not there", param_hint="--config")
+    return found
+
+
+_WHICH = f"{INSTALLED}, where it is there"
+_HELP = "Settings that differ from the defaults (TOML)."
+ConfigFile = Annotated[
+    Path, typer.Option("--config", default_factory=_there, show_default=_WHICH, help=_HELP)
+]
+ToChoose = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", default_factory=_installed, show_default=_WHICH, help="Settings, to see what they choose."
+    ),
+]
+
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 
 
@@ -36,7 +60,7 @@ def _commands() -> None:
 
 @app.command()
 def run(
-    config: Annotated[Path, typer.Option(help="Settings that differ from the defaults (TOML).")],
+    config: ConfigFile,
 ) -> None:
     """Listen, until told to stop (Ctrl-C, SIGTERM)."""
     settings = load(config)
@@ -57,7 +81,7 @@ def run(
 
 @app.command()
 def provision(
-    config: Annotated[Path, typer.Option(help="Settings that differ from the defaults (TOML).")],
+    config: ConfigFile,
     wait_s: Annotated[float, typer.Option(min=1, help="How long to wait for an approval.")] = 600.0,
     again: Annotated[bool, typer.Option("--again", help="Even if there is a certificate.")] = False,
 ) -> None:
@@ -66,12 +90,12 @@ def provision(
 
     settings = load(config)
     serial = board_serial() if settings.board.name != "sim" else None
-    ask(settings, serial, _say, wait_s=wait_s, again=again)
+    ask(settings, serial, lambda line: _say(pasted(line, config)), wait_s=wait_s, again=again)
 
 
 @app.command("self-report")
 def self_report(
-    config: Annotated[Path, typer.Option(help="Settings that differ from the defaults (TOML).")],
+    config: ConfigFile,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
 ) -> None:
     """Say what can leave this speaker, to whom, field by field, and what comes in and is written."""
@@ -84,7 +108,7 @@ def self_report(
 
 @app.command()
 def doctor(
-    config: Annotated[Path, typer.Option(help="Settings that differ from the defaults (TOML).")],
+    config: ConfigFile,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a check.")] = False,
     interactive: Annotated[
         bool, typer.Option("--interactive", help="Press, slide, look and speak together, step by step.")
@@ -130,15 +154,24 @@ def update(
 
 
 @app.command()
-def microphones(
-    config: Annotated[Path | None, typer.Option(help="Settings (TOML), to see what they choose.")] = None,
-) -> None:
+def microphones(config: ToChoose) -> None:
     """Say which sound cards could hear, and what to write into the settings for each."""
+    _list_cards(load(config).board, hears=True)
+
+
+@app.command()
+def loudspeakers(config: ToChoose) -> None:
+    """Say which sound cards could speak, and what to write into the settings for each."""
+    _list_cards(load(config).board, hears=False)
+
+
+def _list_cards(board: BoardSection, *, hears: bool) -> None:
     from hardware.pi import listing
 
-    board = load(config).board
-    found = listing.candidates()
-    for line in listing.described(found, listing.chosen(board.profile, board.microphone, found)):
+    found = listing.candidates(hears=hears)
+    own = board.microphone if hears else board.loudspeaker
+    meant = listing.chosen(board.profile, own, found, hears=hears)
+    for line in listing.described(found, meant, hears=hears):
         _say(line)
 
 

@@ -136,7 +136,7 @@ def unpack(archive: Path, into: Path) -> None:
             for member in members:
                 if member.isfile() and (content := tar.extractfile(member)) is not None:
                     _write(into / member.name, content, 0o755 if member.mode & 0o100 else 0o644)
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, EOFError, OSError, ValueError) as error:  # ValueError: a name with a NUL
         raise UpdateError(f"{archive.name}: cannot be unpacked: {error}; make it again") from error
 
 

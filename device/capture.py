@@ -50,6 +50,7 @@ class Capture:
         self._vad = vad
         self._delivery = delivery
         self._held: list[Sealed] | None = [self._sealed("begin", utterance.begin())]
+        self._released = False
 
     @property
     def name(self) -> str:
@@ -71,6 +72,7 @@ class Capture:
         end = frame.index + FRAME_SAMPLES
         if end <= self.first_sample:
             return None
+        self._leave(end)
         missed = self.skip(frame.index)
         if missed is not None or not self._keep(partial(self._utterance.hear, frame), end):
             return missed or Event.MIC_LOST
@@ -92,14 +94,18 @@ class Capture:
         return None
 
     def release(self, now: int) -> None:
-        """Let what was held leave, and everything after it as it is made."""
-        held, self._held = self._held or [], None
-        self._send(held, now)
+        """Let what was held leave, and everything after it as it is made: from its first sample on. Until
+        then nothing has left, and it can still be begun anew.
+        """
+        self._released = True
+        if now >= self.first_sample:
+            self._leave(now)
 
     def end(self, reason: str, checkpoint: Callable[[], str], now: int, least: int = 1) -> Tail:
         """Seal the rest, and let leave what may leave now; what is padded, or has to have `least` segments,
         leaves at the pace of speech. The end record says `reason` and the `checkpoint` of when it leaves.
         """
+        self._leave(now)
         part = self._utterance.segments
         sealed = [
             self._sealed("segment", each, part + i) for i, each in enumerate(self._utterance.close(least))
@@ -135,6 +141,11 @@ class Capture:
         if segments:
             self._send([self._sealed("segment", sealed, part + i) for i, sealed in enumerate(segments)], now)
         return True
+
+    def _leave(self, now: int) -> None:
+        if self._released and self._held is not None:
+            held, self._held = self._held, None
+            self._send(held, now)
 
     def _send(self, messages: list[Sealed], now: int) -> None:
         if self._held is None:

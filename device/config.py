@@ -14,6 +14,8 @@ from device.errors import ConfigError
 from device.wakeword import SecondEarName, Sensitivity
 
 DEFAULTS = Path(__file__).with_name("default.toml")
+INSTALLED = Path("/etc/overheard/speaker.toml")
+"""What scripts/install writes: the commands' `--config` where it is there."""
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 Unit = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -199,7 +201,9 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; name a settings file that can be read") from error
+        closed = path == INSTALLED and isinstance(error, PermissionError)
+        do = "say `sudo -u overheard` before it" if closed else "name a settings file that can be read"
+        raise ConfigError(f"{path}: {error.strerror}; {do}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {error}; mend the TOML") from error
 

@@ -3,10 +3,13 @@ no words.
 """
 
 from collections.abc import Callable
+from typing import cast
 
 from hardware.board import RATE_HZ
 
 Fields = dict[str, object]
+
+_MINUTE_SAMPLES = 60 * RATE_HZ
 
 
 def _trigger(fields: Fields) -> str:
@@ -82,13 +85,23 @@ _LINES: dict[str, Callable[[Fields], str]] = {
 
 
 class Diary:
-    """A witness that writes one line an event."""
+    """A witness that writes one line an event; of losses one a minute at most, as they may come by the
+    hundred.
+    """
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
+        self._lost = 0  # since the last line that said so
+        self._next_loss = 0
 
     def __call__(self, kind: str, sample: int, /, **fields: object) -> None:
         """Write a line, if a person would care."""
+        if kind == "overrun":
+            self._lost += cast("int", fields["samples"])
+            if sample < self._next_loss:
+                return
+            fields["samples"], self._lost = self._lost, 0
+            self._next_loss = sample + _MINUTE_SAMPLES
         line = _LINES.get(kind)
         if line is not None:
             self._write(f"{sample / RATE_HZ:10.2f} s  {line(fields)}")

@@ -4,8 +4,10 @@
 name is a hash of both public keys, so it is random, says nothing about the hardware, and certifies itself.
 """
 
+import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,6 +40,8 @@ def is_new(directory: Path) -> bool:
 def load_or_make(directory: Path, suite: str) -> Identity:
     """Read the keys in `directory`, making those that do not exist (files 0600, directory 0700).
 
+    Whoever asks at the same time waits, and becomes the same device.
+
     Raises:
         KeyFileError: a key file is damaged, or readable by others, or there is no place for one.
     """
@@ -45,8 +49,9 @@ def load_or_make(directory: Path, suite: str) -> Identity:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise KeyFileError(f"{directory}: {error.strerror}; name another device.state_dir") from error
-    seed = _keep(directory / "identity.key", lambda: Ed25519PrivateKey.generate().private_bytes_raw())
-    reply = _keep(directory / "reply.key", lambda: ReaderKey.generate(suite).to_bytes())
+    with _alone(directory):
+        seed = _keep(directory / "identity.key", lambda: Ed25519PrivateKey.generate().private_bytes_raw())
+        reply = _keep(directory / "reply.key", lambda: ReaderKey.generate(suite).to_bytes())
     try:
         signing = Ed25519PrivateKey.from_private_bytes(seed)
     except ValueError as error:
@@ -57,6 +62,20 @@ def load_or_make(directory: Path, suite: str) -> Identity:
         raise _damaged(directory / "reply.key") from error
     name = device_id(signing.public_key().public_bytes_raw(), reply_key.public)
     return Identity(name, signing, reply_key)
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """No other process makes keys here meanwhile. The kernel lets go of it with whoever dies."""
+    try:
+        folder = os.open(directory, os.O_RDONLY)
+    except OSError as error:
+        raise KeyFileError(f"{directory}: {error.strerror}; the firmware must own this folder") from error
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _damaged(path: Path) -> KeyFileError:

@@ -1,10 +1,14 @@
-"""What is wrong with a microphone that gives frames all the same: silent, constant, clipped or humming. Pure.
+"""What is wrong with a microphone that gives frames all the same: silent, constant, clipped, humming, or with
+holes in what it gives. Pure.
 
 It judges numbers (`mic_look` makes them of a frame, now and then) and will never be shown a sample. One
 frame proves nothing: a fault is what looked the same for three seconds, and a microphone is sound again once
-nothing has looked wrong for one.
+nothing has looked wrong for one, in a frame that is quieter than what was wrong: a voice over a hum is no end
+of the hum.
 """
 
+import math
+from collections import deque
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
@@ -26,11 +30,13 @@ REMEDIES: dict[Fault, tuple[str, str]] = {
     "constant": ("always the same value", "check its cable, or unplug it and plug it in again"),
     "humming": ("it hums with the mains", "unplug it and plug it in again, or give it another power supply"),
     "clipped": ("at full scale most of the time", "turn the gain down, or find what is so loud"),
+    "overrunning": ("samples are lost again and again", "find what keeps this machine so busy: top"),
+    "held": ("closed, and still open for the kernel", "pull its plug, and find who has it: fuser /dev/snd/*"),
 }
 """What each fault is, in words, and what to do about it."""
 
 _SELDOM = 61
-"""Frames between two looks while all is well. A look costs half of what the ears cost for a frame."""
+"""Frames between two looks while all is well. A look costs a fifth of what the ears cost for a frame."""
 
 _OFTEN = (7, 9)
 """Frames between two looks while something looks wrong, in turn: a note that comes round in the one does not
@@ -39,6 +45,11 @@ in the other, as the mains do in both.
 
 _FOUND, _SOUND = 3 * RATE_HZ, RATE_HZ
 """How long something must look wrong to be a fault, and nothing must to be none."""
+
+_MANY, _CALM = 3, 5 * RATE_HZ
+"""So many losses within `_FOUND` are a fault, until there was none for `_CALM`. A wake word takes most of a
+second, and the ears begin anew at each loss.
+"""
 
 _CLIPPED = 0.2
 """This part of a frame at full scale is no shout."""
@@ -74,17 +85,20 @@ class MicFault:
 
     def __init__(self, *, digital_silence: bool) -> None:
         self._digital_silence = digital_silence
+        self._drowns = math.inf
         self.forget(0)
 
     def forget(self, now: int) -> None:
-        """Begin anew: another stream begins at sample `now`, and is neither sound nor faulty yet."""
+        """Begin anew: another stream begins at sample `now`, and is neither sound nor faulty yet. How loud
+        the last one's fault was is kept: it may be there again.
+        """
         self.due = self._since = self._wrong_at = now
         self._suspect: Fault | None = None
         self._first = self._last = Look(now, None, 0.0, 0.0)
 
     def judge(self, look: Look) -> Fault | Literal["well"] | None:
-        """Return the fault that has been there long enough, "well" after a second without any, else None.
-        The next look is wanted at sample `due`.
+        """Return the fault that has been there long enough, "well" after a second without any in which
+        nothing can hide, else None. The next look is wanted at sample `due`.
         """
         suspect = self._seems(look)
         goes_on = suspect is not None and suspect == self._suspect
@@ -99,8 +113,12 @@ class MicFault:
         number = look.sample // FRAME_SAMPLES
         self.due = look.sample + FRAME_SAMPLES * (_OFTEN[number % 2] if suspect or not sound else _SELDOM)
         if goes_on and look.sample - self._since >= _FOUND:
+            self._drowns = (1 - _STEADY) * self._first.rms or math.inf
             return suspect
-        return "well" if sound and suspect is None else None
+        if not sound or suspect is not None or look.rms >= self._drowns:
+            return None
+        self._drowns = math.inf
+        return "well"
 
     def _seems(self, look: Look) -> Fault | None:
         """What this one frame could be a sign of."""
@@ -116,6 +134,24 @@ class MicFault:
         """Whether it is still the hum that was there at the look before: as loud as ever, and in step."""
         steady = abs(look.rms - self._first.rms) <= _STEADY * self._first.rms
         return steady and in_step(self._last.turns, look.turns)
+
+
+class Losses:
+    """Counts how often samples were lost, at which sample each time."""
+
+    def __init__(self) -> None:
+        self._last: deque[int] = deque([-_CALM] * _MANY, _MANY)
+        self._many = False
+
+    def add(self, now: int) -> None:
+        """Some were lost just before sample `now`."""
+        self._last.append(now)
+
+    def many(self, now: int) -> bool:
+        """Whether it is too often: as many as that in so short a time, and no calm since."""
+        calm = now - self._last[-1] >= _CALM
+        self._many = not calm and (self._many or self._last[-1] - self._last[0] <= _FOUND)
+        return self._many
 
 
 def in_step(before: Mapping[int, float], now: Mapping[int, float]) -> bool:

@@ -56,14 +56,18 @@ class Parts:
         self.home.tend(self.line, now, Now(phase, microphone, fault, self.delivery.unacknowledged))
 
     def cue(self, phase: Phase, now: int) -> str:
-        """What the light must show: mute outranks everything, then what is wrong, then the conversation."""
+        """What the light must show: mute outranks everything, unless the microphone is open all the same; then
+        what is wrong, then the conversation.
+        """
         since = self.turn.capturing_since
-        if phase is Phase.MUTED:
+        if phase is Phase.MUTED and self.ear.fault != "held":
             return "muted" if self.hands.switch else "muted_soft"
         if self.ear.fault is not None and since is None:
             return "error"
         if since is not None and now < since:
             return "idle"  # the chime before a capture
+        if phase is Phase.IDLE and self.ear.starting:
+            return "booting"  # nothing is heard yet
         if phase is Phase.IDLE and self.outbox.trouble is not None:
             return "error"
         if phase is Phase.IDLE and not self.line.up:

@@ -14,6 +14,7 @@ from device.errors import DiskError
 from device.orders import Answer, Command, Granted, Order
 from device.parts import Parts
 from device.session import END_REASONS, TRIGGERS, Action, Event, Phase
+from device.stretch import Stretch
 from device.turn import scores_of
 from device.wakeword import Opinion, Wake
 from device.witness import Tell
@@ -43,12 +44,11 @@ class Speaker:
         self._ears_hear = parts.ears.hear
         self._edges = parts.hands.edges
         self._inbox = parts.line.inbox
+        self._next = parts.ear.next
         self._due = 0
         self._deadline = 0
-        self._was_lost = False
-        self._resumes = True  # the next frame follows no other
+        self._stretch = Stretch(parts, tell, self.happen, self._forget)
         self._trouble: str | None = None
-        self._microphone = "well"
         self._waiting: Wake | None = None  # proposed where nothing may be given up for a proposal
         self._opinion: Opinion | None = None
         self._actions = {
@@ -86,17 +86,16 @@ class Speaker:
 
     def pass_frame(self) -> None:
         """Let 20 ms go by: heard, or, while the microphone is closed or lost, only counted."""
-        frame = self.parts.ear.next(self.sample)
+        frame = self._next(self.sample)
         if frame is not None:
             self.hear(frame)
-            self.parts.service.passed(self.sample, "hearing")
         else:
             self._rest()
 
     def hear(self, frame: Frame) -> None:
         """What one frame does. In *idle* it goes to both ears and is dropped."""
-        if frame[0] != self.sample or self._resumes:
-            self._skip(frame[0])
+        if frame[0] != self.sample or self._stretch.broken:
+            self._resume(frame[0])
         now = self.sample = frame[0] + FRAME_SAMPLES
         ended = self._turn_hear(frame)
         if ended is not None:
@@ -104,8 +103,9 @@ class Speaker:
             if ended is Event.NO_ROOM:
                 self.parts.voice.chirp("error")
         if self._edges or self._inbox or now >= self._due:
-            self._tend(now)
-            if self.phase is Phase.MUTED:
+            self.parts.service.passed(now, "hearing")
+            self._tend(now, frame)
+            if self._stretch.broken:
                 return  # the ears have forgotten, and this frame is not told to them
         heard = self._ears_hear(frame[1], now)
         if heard is not None:
@@ -124,32 +124,22 @@ class Speaker:
             self.happen(Event.SHUT_DOWN)
             self._turn.flush(self.sample)
 
-    def _skip(self, index: int) -> None:
-        """The frame at `index` does not follow the last: the microphone was closed, or samples were lost.
-        Then a capture has a gap there, and the ears forget: they must not hear two moments as one.
-        """
-        resumes, self._resumes = self._resumes, False
-        if resumes:
-            return  # it was forgotten when the microphone closed
-        self._tell("overrun", samples=index - self.sample, overruns=self.parts.board.microphone.overruns)
-        self._forget()
-        self.happen(Event.OVERRUN)
-        ended = self._turn.skip(index)
-        if ended is not None:
-            self.happen(ended)
+    def _resume(self, index: int) -> None:
+        """The frame at `index` is heard, and does not follow the last."""
+        self._stretch.resume(index, self.sample)
+        self.sample = self._due = index
+        self._show()
 
     def _rest(self) -> None:
-        lost = self.parts.ear.lost
-        if lost and not self._was_lost:
-            self.happen(Event.MIC_LOST)
-            self._forget()
-        self.sample = self.parts.ear.rest()
-        self._resumes = True
-        self._was_lost = self.parts.ear.lost
+        """Let a frame period pass that is not heard."""
+        ear, service = self.parts.ear, self.parts.service
+        self._stretch.lose()
+        self.sample = ear.rest()
+        self._stretch.broken = True
         if self.phase is Phase.MUTED:
-            self.parts.service.passed(self.sample, "muted: the microphone is closed")
+            service.passed(self.sample, "muted: the microphone is closed")
         else:
-            self.parts.service.say(f"no microphone: {self.parts.ear.fault}")
+            service.say(f"no microphone: {ear.fault}" if ear.fault else "the microphone is being opened")
         self._tend(self.sample)
 
     def _say_protections(self) -> None:
@@ -158,15 +148,15 @@ class Speaker:
             self.parts.outbox.jot("protections", first_sample=self.sample, cause=str(found))
             self._tell("protections", in_force=found.in_force, missing=found.missing)
 
-    def _tend(self, now: int) -> None:
-        """Everything that does not concern every frame: hands, messages, timers, lights."""
+    def _tend(self, now: int, frame: Frame | None = None) -> None:
+        """Everything that does not concern every frame: hands, messages, the microphone, timers, lights."""
         parts = self.parts
         for event in parts.hands.feel(now):
             self._by_hand(event)
         for order in parts.line.take(now):
             self._obey(order)
         self._tell_trouble()
-        self._tend_ear(now)
+        self._stretch.tend(now, frame)
         self._turn.tend(now)
         if now >= parts.cover.next:
             self._cover(now)
@@ -184,9 +174,9 @@ class Speaker:
         parts.lighting.tend(now)
         parts.board.panel.tick(now)
         busy = self.phase is not Phase.IDLE or parts.hands.pending or parts.delivery.moving
-        busy = busy or self._turn.leaving or parts.ear.fault is not None
         soon = now + (_PULSE_SAMPLES if parts.board.panel.animated else RATE_HZ)
-        self._due = now if busy else min(soon, parts.voice.next_timer or soon, parts.cover.next)
+        soon = min(soon, parts.voice.next_timer or soon, parts.ear.due or soon, parts.cover.next)
+        self._due = now if busy or self._turn.leaving else soon
 
     def _cover(self, now: int) -> None:
         """Let cover leave if it is time, and nothing else goes on."""
@@ -224,7 +214,7 @@ class Speaker:
     def _trigger(self, event: Event, trigger: Trigger) -> None:
         """Begin a capture if the table has a way from here, there is an ear, and somebody to seal it for."""
         starts = Action.START in session.step(self.phase, event).actions
-        if starts and self.parts.ear.lost:
+        if starts and not self.parts.ear.hears:
             self._turn.refuse("no_microphone", self.sample)
         elif starts and not self._turn.prepare(trigger):
             self._turn.refuse("no_key", self.sample)
@@ -312,20 +302,6 @@ class Speaker:
             self._tell("storage", why=trouble or "")
         self._trouble = trouble
 
-    def _tend_ear(self, now: int) -> None:
-        """Try a faulty microphone again, unless somebody is listened to; say what is wrong, and when it is
-        well.
-        """
-        ear = self.parts.ear
-        if self._turn.capturing_since is None and ear.tend(now):
-            self._resumes = True
-            self._forget()
-        said = ear.fault or "well"
-        if said != self._microphone:
-            self._microphone = said
-            self.parts.outbox.jot("microphone", first_sample=now, cause=said)
-            self._tell("microphone", fault=said, why=ear.why, tries=ear.tries)
-
     def _obey(self, order: Order) -> None:
         match order:
             case Ack():
@@ -354,6 +330,7 @@ class Speaker:
 
     def _close(self) -> None:
         self.parts.ear.close()
+        self._stretch.broken = True
         self._forget()
         self._turn.flush(self.sample)
         self.parts.voice.chirp("mute")

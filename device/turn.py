@@ -56,6 +56,7 @@ class Turn:
         self._now = now
         self.chimes = earcon
         self._next: tuple[Trigger, CloudKeys] | None = None
+        self._begun: tuple[Trigger, CloudKeys] | None = None
         self._capture: Capture | None = None
         self._tail: Tail | None = None
         self._answer: Answer | None = None
@@ -103,9 +104,12 @@ class Turn:
         ready, self._next = self._next, None
         if ready is None:
             return
-        trigger, keys = ready
+        self._begun = ready
         self._voice.hush()
-        first = now + (self._voice.chirp("wake") if self.chimes else 0)
+        self._start(ready, now + (self._voice.chirp("wake") if self.chimes else 0), now)
+
+    def _start(self, ready: tuple[Trigger, CloudKeys], first: int, now: int) -> None:
+        trigger, keys = ready
         try:
             self._capture = self._recorder.start(trigger, first, keys)
         except DiskError:
@@ -115,13 +119,34 @@ class Turn:
         name = self._capture.name
         self._tell("trigger", trigger=trigger.kind, word=trigger.word, score=trigger.score, id=name)
 
+    def _start_anew(self, capture: Capture, index: int) -> Event | None:
+        """Samples were lost while the chime sounded, so no frame begins where the capture would, and the
+        light with it: begin at the next that does. Nothing was kept yet, and nothing has left.
+        """
+        self.drop(Event.OVERRUN)
+        frames = -(-max(0, capture.first_sample - index) // FRAME_SAMPLES)
+        first = index + frames * FRAME_SAMPLES
+        if self._begun is not None:
+            self._start(self._begun, first, index)
+        if self._capture is None:
+            return Event.NO_ROOM
+        self._capture.release(index)
+        return None
+
     def hear(self, frame: Frame) -> Event | None:
         """Give a frame to the capture, if there is one; return the event that ends it."""
         return self._capture.hear(frame) if self._capture is not None else None
 
-    def skip(self, index: int) -> Event | None:
-        """Mark what is missing before the frame at `index` in the capture; return the event that ends it."""
-        return self._capture.skip(index) if self._capture is not None else None
+    def skip(self, index: int, expected: int) -> Event | None:
+        """Samples are missing from `expected` to the frame at `index`: mark them in the capture, or begin it
+        anew if it had not begun; return the event that ends it.
+        """
+        capture = self._capture
+        if capture is None:
+            return None
+        return (
+            capture.skip(index) if capture.first_sample <= expected else self._start_anew(capture, index)
+        )
 
     def release(self, now: int) -> None:
         """What was captured may leave, after the rest of what came before it."""

@@ -53,4 +53,5 @@ def update(
 
 def _room() -> Path:
     """Where there is room for a release: not in memory, as /tmp may be."""
-    return Path("/var/tmp" if os.path.isdir("/var/tmp") else tempfile.gettempdir())  # noqa: S108
+    disk = "/var/tmp"  # noqa: S108, in it TemporaryDirectory makes a folder that is root's alone
+    return Path(disk if os.path.isdir(disk) else tempfile.gettempdir())

@@ -56,13 +56,22 @@ class Microphone(Protocol):
         """What holds the device says of the stream, such as `closed` or `RUNNING`; None where nobody can."""
 
     def open(self) -> None:
-        """Open the stream; nothing happens if it is open. Raises MicrophoneLost while there is no device."""
+        """Begin to open the stream and return at once; nothing happens if it is open. Raises MicrophoneLost
+        where it is known already that there is no device.
+        """
+
+    def ready(self) -> bool:
+        """Whether the stream has begun, at once: while it has not, rest and ask again. Raises as `read` does,
+        also where it should have begun by now.
+        """
 
     def close(self) -> None:
-        """Close the stream; nothing happens if it is closed."""
+        """Close the stream; nothing happens if it is closed. `is_open` and `capture_state` say whether it was
+        done: a driver may hold on to a stream that nobody reads any more.
+        """
 
     def read(self) -> Frame:
-        """The next frame; blocks until it is complete.
+        """The next frame; blocks until it is complete, and for the first until the stream has begun.
 
         Raises MicrophoneError while closed, MicrophoneLost once the device went away or gives no frame any
         more, within 5 s (close, rest, open again), and EndOfInput where a simulated world ends.

@@ -24,52 +24,59 @@ _ASKS, _BETWEEN_ASKS_S = 20, 0.01
 
 
 class Belief:
-    """What to believe of a circuit that answers, refuses or is gone. Pure.
+    """What to believe of a circuit that answers, refuses, hangs or is gone. Pure.
 
-    Muted: it said so last; or it is there and does not answer, twice in a row or never yet. Once muted it is
-    live again only if it says so in the same unbroken run of answers: after one that did not come, whatever
-    the reason (it may have rebooted), the hand that unmutes it has to mute it first. Gone for good it stays
-    what it was.
+    Muted: it said so last; or it is there and does not say, twice in a row. Once muted it is live again only
+    if it says `muted` and then `live` in one unbroken run of answers: after one that did not come, whatever
+    the reason (it may have rebooted), the hand that unmutes it has to mute it first. So nothing but a hand
+    ever makes it live. One that is not there mutes nobody: nor is its microphone there.
     """
 
     def __init__(self) -> None:
-        self._said_muted = False
-        self._refuses = False
-        self._answered = False
-        self._whole = True
-        self._misses = 0
-
-    @property
-    def muted(self) -> bool:
-        """Whether it counts as muted."""
-        return self._said_muted or self._refuses
+        self.muted = False
+        self._needs_hand = False
+        self._refusals = 0
 
     def answer(self, muted: bool) -> None:
         """It said how it is."""
-        self._said_muted = muted or (self._said_muted and not self._whole)
-        self._whole = self._whole or muted or not self._said_muted
-        self._answered, self._refuses, self._misses = True, False, 0
+        if muted:
+            self.muted, self._needs_hand = True, False
+        elif not self._needs_hand:
+            self.muted = False
+        self._refusals = 0
 
     def miss(self, there: bool) -> None:
         """It did not say; `there`: though it is plugged in."""
-        self._misses += 1
-        self._whole = False
-        if there and (self._misses > 1 or not self._answered):
-            self._refuses = True
+        self._refusals = self._refusals + 1 if there else 0
+        if self._refusals > 1:
+            self.silence()
+        self._needs_hand = self._needs_hand or self.muted
+
+    def silence(self) -> None:
+        """It is there, and for too long it has not said how it is."""
+        self.muted = self._needs_hand = True
 
 
 class MuteCircuit:
     """The circuit of an array on USB. `changed` is called, in its thread, when `muted` changes.
 
-    Opening waits for the first answer, a second at the most. `backend` is pyusb's, None for libusb.
+    Opening waits for the first answer, a second at the most; without one from an array that may be there it
+    is muted. `backend` is pyusb's, None for libusb.
     """
 
     def __init__(self, changed: Callable[[], None], backend: Any = None) -> None:
-        self.muted = False
         self._belief = Belief()
         self._changed = changed
+        self._told = False
         self._visitor = Visitor(USB_ID, self._visit, _EVERY_S, backend, self._miss)
-        self._visitor.wait(_FIRST_ANSWER_S)
+        if not self._visitor.wait(_FIRST_ANSWER_S) or self._visitor.refused:
+            self._belief.silence()
+        self._told = self._belief.muted
+
+    @property
+    def muted(self) -> bool:
+        """Whether it counts as muted; while a reading hangs, it does."""
+        return self._belief.muted or self._visitor.hangs
 
     @property
     def trouble(self) -> str | None:
@@ -82,16 +89,21 @@ class MuteCircuit:
         self._visitor.close()
 
     def _visit(self, wire: Wire, _fresh: bool) -> None:
-        self._belief.answer(_is_muted(wire))
+        muted = _is_muted(wire)
+        if self._visitor.hangs:  # it did, so it counted as muted, and may have rebooted since
+            self._belief.silence()
+        self._belief.answer(muted)
         self._settle()
 
     def _miss(self, there: bool) -> None:
+        if self._visitor.hangs:
+            self._belief.silence()
         self._belief.miss(there)
         self._settle()
 
     def _settle(self) -> None:
-        before, self.muted = self.muted, self._belief.muted
-        if self.muted is not before:
+        before, self._told = self._told, self._belief.muted
+        if self._told is not before:
             self._changed()
 
 

@@ -14,8 +14,10 @@ Every message is one line: where, what, what to do next. `exit_code` is what a c
 
 from typing import Literal
 
-Fault = Literal["unplugged", "wedged", "silent", "constant", "humming", "clipped"]
-"""What can be wrong with a microphone. Its driver finds the first two, the firmware the others."""
+Fault = Literal["unplugged", "wedged", "silent", "constant", "humming", "clipped", "overrunning", "held"]
+"""What can be wrong with a microphone. Its driver finds the first two, the firmware the others. `held`: it was
+closed, and is open all the same.
+"""
 
 
 class HardwareError(Exception):

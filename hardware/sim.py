@@ -171,6 +171,14 @@ class SimBoard:
         """Let it lose so many samples before the next frame, if it is open; any number will do."""
         self.microphone.overrun(samples)
 
+    def lag(self) -> None:
+        """Let the machine be too slow: the microphone loses a few samples twice a second."""
+        self.microphone.lag()
+
+    def hold(self) -> None:
+        """Let the kernel keep the microphone's stream open when it is closed: its driver hangs."""
+        self.microphone.hold()
+
     def heal(self) -> None:
         """Make it well, and plug it in."""
         self.microphone.heal()
@@ -184,6 +192,8 @@ class SimBoard:
             "constant": self.constant,
             "humming": self.hum,
             "clipped": self.clip,
+            "overrunning": self.lag,
+            "held": self.hold,
             "well": self.heal,
         }
         befallen[fault]()

@@ -8,16 +8,24 @@ import math
 import numpy as np
 
 from hardware.board import FRAME_SAMPLES, RATE_HZ, Frame
-from hardware.errors import BoardError, MicrophoneError, MicrophoneLost, SoundError
+from hardware.errors import MicrophoneError, MicrophoneLost
+from hardware.playable import sound_of, volume_of
 from hardware.sound import Samples
 from hardware.world import Ailment, World
 
 WEDGED_SAMPLES = 2 * RATE_HZ
 """How long a read waits for a frame that does not come."""
 
+START_SAMPLES = 6 * RATE_HZ
+"""How long a stream may take to begin."""
+
+_LAG_EVERY, _LAG_SAMPLES = RATE_HZ // 2, 80
+
 
 class SimMicrophone:
-    """The microphone of `hardware.board`, in the world's room."""
+    """The microphone of `hardware.board`, in the world's room. `late_samples`: so long a stream takes to
+    begin.
+    """
 
     def __init__(self, world: World, *, digital_silence: bool = True) -> None:
         self.is_open = False
@@ -28,23 +36,47 @@ class SimMicrophone:
         self._world = world
         self._plugged = True
         self._wedged = False
+        self._held = False
+        self.late_samples = 0
+        self._begun = False
+        self._begins = self._must_begin = 0  # when the stream that is open does, and when it must have
         self._to_lose = 0
+        self._lags_at = math.inf  # when the machine is too slow next
         self._lost_at = math.inf  # the sample at which the open stream lost its device
 
     @property
     def capture_state(self) -> str | None:
         """As the kernel would say it of a sound card."""
-        return "RUNNING" if self.is_open else "closed"
+        return "RUNNING" if self.is_open or self._held else "closed"
 
     def open(self) -> None:
         """Open the stream. Raises MicrophoneLost while unplugged."""
+        if self.is_open:
+            return
         if not self._plugged:
             raise MicrophoneLost("microphone: not plugged in; plug it in and open it again")
         self.is_open = True
+        self._begins = self._world.now + self.late_samples
+        self._must_begin = self._world.now + START_SAMPLES
+
+    def ready(self) -> bool:
+        """Whether the stream has begun. Raises MicrophoneLost once it was unplugged, or took too long."""
+        if not self.is_open:
+            raise MicrophoneError("microphone: read while closed; open it first")
+        now = self._world.now
+        if self._lost_at <= now:
+            raise self._gone()
+        self._begun = self._begun or (now >= self._begins and not self._wedged)
+        if now >= self._must_begin and not self._begun:
+            raise MicrophoneLost("microphone: does not begin; close it, rest, open it again", "wedged")
+        return self._begun
+
+    def _gone(self) -> MicrophoneLost:
+        return MicrophoneLost(f"microphone: gone since sample {self._lost_at}; close it, rest, open it again")
 
     def close(self) -> None:
         """Close the stream."""
-        self.is_open = False
+        self.is_open = self._begun = False
         self._lost_at = math.inf
         self._to_lose = 0
 
@@ -55,6 +87,10 @@ class SimMicrophone:
         if self._wedged:
             self._pass(WEDGED_SAMPLES)
             raise MicrophoneLost("microphone: gives no frame; close it, rest, open it again", "wedged")
+        if not self._begun:
+            self._pass(self._begins - self._world.now)
+            self._begun = True
+        self._lag()
         if self._to_lose:
             self.missed.append((self._world.now, self._to_lose))
             self._pass(self._to_lose)
@@ -63,11 +99,14 @@ class SimMicrophone:
         index = self._world.now
         heard = self._world.step()
         if self._lost_at < index + FRAME_SAMPLES:
-            raise MicrophoneLost(
-                f"microphone: gone since sample {self._lost_at}; close it, rest, open it again"
-            )
+            raise self._gone()
         self.frames_read += 1
         return Frame(index, heard.astype("<i2", copy=False).tobytes())
+
+    def _lag(self) -> None:
+        if self._world.now >= self._lags_at:
+            self._lags_at = self._world.now + _LAG_EVERY
+            self._to_lose += _LAG_SAMPLES
 
     def _pass(self, samples: int) -> None:
         """Let so much of the world pass unheard."""
@@ -93,13 +132,22 @@ class SimMicrophone:
         if self.is_open:
             self._to_lose += samples
 
+    def lag(self) -> None:
+        """Lose a few samples twice a second from now on: the machine is too slow."""
+        self._lags_at = self._world.now
+
+    def hold(self) -> None:
+        """Let the kernel have it open, whoever closes it."""
+        self._held = True
+
     def ail(self, ailment: Ailment) -> None:
         """Make this of everything that sounds from the next frame on."""
         self._world.ailment = ailment
 
     def heal(self) -> None:
         """Be well again, and plugged in. A stream that lost its device has to be opened anew."""
-        self._wedged = False
+        self._wedged = self._held = False
+        self._lags_at = math.inf
         self._world.ailment = None
         self.plug()
 
@@ -122,9 +170,7 @@ class SimLoudspeaker:
 
     @volume.setter
     def volume(self, volume: float) -> None:
-        if not 0.0 <= volume <= 1.0:
-            raise BoardError(f"volume {volume}: out of range; give 0.0 to 1.0")
-        self._volume = volume
+        self._volume = volume_of(volume)
 
     @property
     def playing(self) -> bool:
@@ -138,13 +184,9 @@ class SimLoudspeaker:
 
     def play(self, pcm: bytes) -> None:
         """Play from now on, instead of whatever plays. Raises SoundError for half a sample."""
-        if len(pcm) % 2:
-            raise SoundError(
-                f"loudspeaker: {len(pcm)} bytes are no whole 16-bit samples; give s16le mono 16 kHz"
-            )
+        sound = np.frombuffer(sound_of(pcm), "<i2").astype(np.float32)
         self.stop()
-        late = np.zeros(self.late_samples, np.float32)
-        self._left = np.concatenate([late, np.frombuffer(pcm, "<i2").astype(np.float32)])
+        self._left = np.concatenate([np.zeros(self.late_samples, np.float32), sound])
 
     def stop(self) -> None:
         """Be silent from now on."""

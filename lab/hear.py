@@ -180,7 +180,8 @@ def run(
         return error.exit_code
     except KeyboardInterrupt:
         code = 130
-    tally.say(tally.summary(len(files), perf_counter() - began))
+    if tally.seconds or tally.broken < len(files):  # else each has said that it could not be heard
+        tally.say(tally.summary(len(files), perf_counter() - began))
     return code or (AudioError.exit_code if tally.broken else 0)
 
 

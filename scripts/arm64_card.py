@@ -12,7 +12,7 @@ import numpy as np
 from hardware.board import RATE_HZ
 
 NAME = "desk_microphone"
-_PAGE_BYTES = 24  # struct page of card.c: all zeros is a card that is whole and stands at its beginning
+_PAGE_BYTES = 32  # struct page of card.c: all zeros is a card that is whole and stands at its beginning
 _AFTER_S = 180  # a room goes on; the card's own end would be zeros, and those are a fault
 
 

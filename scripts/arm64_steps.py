@@ -154,7 +154,7 @@ def doctor(proof: Proof) -> str:
         raise StepError(
             f"where there is no card it ends with {installed.returncode}: {last_line(installed.stdout)}"
         )
-    return f"no fault; of the installed settings, on a machine without a card: {lacking[0]}"
+    return f"no fault; of the installed settings, on a machine without a card: {' '.join(lacking[0].split())}"
 
 
 class Step(NamedTuple):

@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.arm64_root import Root, RootError, last_line
+from scripts.arm64_root import CPU, Root, RootError, last_line
 from scripts.cost_ways import parse
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -38,7 +38,7 @@ class Emulator:
     def run_counted(self, command: Sequence[str], sound: bytes) -> dict[int, int]:
         """Run a program of the checkout's with the sound on its stdin. Raises RootError when it fails."""
         loader = f"{_HERE}/{_loader(_libraries(_qemu()))}"
-        emulated = [loader, "--library-path", _HERE, f"{_HERE}/qemu-aarch64", "-cpu", "cortex-a53"]
+        emulated = [loader, "--library-path", _HERE, f"{_HERE}/qemu-aarch64", "-cpu", CPU]
         counted = [*emulated, "-plugin", f"{_HERE}/count.so", "-d", "plugin", "-D", _LOG]
         program, *rest = command
         whole = [*counted, f"{VENV}/bin/python", f"{SOURCE}/{program}", *rest]

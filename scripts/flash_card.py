@@ -5,10 +5,9 @@ this machine runs from, nor to a block device.
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from device.bundle import Manifest, receive
@@ -18,8 +17,13 @@ FOLDER = "overheard"
 """On the card, the folder of what is ours alone."""
 BUNDLE = f"{FOLDER}/release.tar.gz"
 BEFORE = ".before-overheard"
-SHARED = ("user-data", "network-config", "meta-data", "cmdline.txt", "config.txt")
-"""Files of the system that are changed; each is kept once, as it was."""
+DRAFT = ".draft-overheard"
+WHOLE = ("user-data", "network-config", "meta-data", "firstrun.sh")
+"""Files of the system that are written anew. Each is kept once, as it was, and comes back when ours goes."""
+EDITED = ("cmdline.txt", "config.txt")
+"""Files of the system that are changed as they are now, for the system and its owner change them, too."""
+OURS = b"Written by scripts/flash"
+"""Stands in each of ours that is whole."""
 
 
 class FlashError(Exception):
@@ -70,12 +74,13 @@ def style_of(boot: Path) -> str:
 
 
 def put(boot: Path, files: Mapping[str, bytes], bundle: Path, manifest: Manifest) -> None:
-    """Write the release and the files, and say which; what is so already is left alone. Raises FlashError."""
+    """Write the release and the files, and say which; what is so already is left alone. Raises FlashError.
+
+    A file is on the card whole or not at all, and so is the one that it replaces.
+    """
     try:
+        _clear(boot, {*files, BUNDLE})
         _put_bundle(boot, bundle, manifest)
-        for old in (boot / FOLDER).glob("*/*"):  # such as a claim of the time before
-            if str(old.relative_to(boot)) not in files:
-                old.unlink()
         for name, content in files.items():
             _put(boot, name, content)
         os.sync()
@@ -83,17 +88,25 @@ def put(boot: Path, files: Mapping[str, bytes], bundle: Path, manifest: Manifest
         raise FlashError(f"{boot}: {error.strerror}; the card is not finished, run this again") from error
 
 
+def _clear(boot: Path, wanted: Collection[str]) -> None:
+    """Take away what is ours and not wanted any more, such as a claim or a Wi-Fi of the time before."""
+    ours = [path for path in (boot / FOLDER).rglob("*") if path.is_file()]
+    for old in [*boot.glob(f"*{DRAFT}"), *ours]:
+        if str(old.relative_to(boot)) not in wanted:
+            old.unlink()
+    for name in WHOLE:
+        there = boot / name
+        if name not in wanted and _is_ours(there):
+            before = _before(there)
+            before.replace(there) if before.exists() else there.unlink()
+            print(f"removed: {name}")
+
+
 def _put_bundle(boot: Path, bundle: Path, manifest: Manifest) -> None:
     """Through a folder of this machine, so that no archive is on the card but the one that the note names."""
     with tempfile.TemporaryDirectory() as room:
         archive = receive(bundle, manifest, Path(room) / "release.tar.gz")
-        there = boot / BUNDLE
-        if there.exists() and there.read_bytes() == archive.read_bytes():
-            print(f"there:   {BUNDLE}")
-            return
-        there.parent.mkdir(exist_ok=True)
-        shutil.copyfile(archive, there)
-        print(f"written: {BUNDLE}")
+        _put(boot, BUNDLE, archive.read_bytes())
 
 
 def _put(boot: Path, name: str, content: bytes) -> None:
@@ -101,9 +114,27 @@ def _put(boot: Path, name: str, content: bytes) -> None:
     if there.exists() and there.read_bytes() == content:
         print(f"there:   {name}")
         return
-    before = there.with_name(there.name + BEFORE)
-    if name in SHARED and there.exists() and not before.exists():
-        shutil.copyfile(there, before)
-    there.parent.mkdir(exist_ok=True)
-    there.write_bytes(content)
+    before = _before(there)
+    if name in (*WHOLE, *EDITED) and there.exists() and not before.exists() and not _is_ours(there):
+        _write(before, there.read_bytes())
+    there.parent.mkdir(parents=True, exist_ok=True)
+    _write(there, content)
     print(f"written: {name}")
+
+
+def _write(there: Path, content: bytes) -> None:
+    """Whole or not at all: a card may be pulled out at any moment."""
+    draft = there.with_name(there.name + DRAFT)
+    with draft.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(there)
+
+
+def _is_ours(there: Path) -> bool:
+    return there.is_file() and OURS in there.read_bytes()
+
+
+def _before(there: Path) -> Path:
+    return there.with_name(there.name + BEFORE)

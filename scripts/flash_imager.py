@@ -14,27 +14,28 @@ from typing import IO
 
 from flash_card import FlashError
 
-DEVICES = ("pi5-64bit", "pi4-64bit", "pi3-64bit")
-"""Imager's names for the boards that run a 64-bit system; a Zero 2 W is a Pi 3 to it."""
-ICON = "qrc:/qt/qml/RpiImager/icons/use_custom.png"
+SAID = {
+    "description": "A 64-bit Raspberry Pi OS for a speaker",
+    "icon": "qrc:/qt/qml/RpiImager/icons/use_custom.png",
+    "devices": ["pi5-64bit", "pi4-64bit", "pi3-64bit"],
+}
+"""The same of every image. The devices are boards of 64 bits as Imager calls them; a Zero 2 W is a Pi 3."""
 
 
 def write_list(image: Path, out: Path, style: str) -> str:
     """Write the list for an .img or .img.xz, and say where. Raises FlashError."""
     try:
         size, sha256 = unpacked(image)
-        made = datetime.fromtimestamp(image.stat().st_mtime, UTC).date().isoformat()
+        about = image.stat()
         entry = {
+            **SAID,
             "name": f"Overheard's own: {image.name}",
-            "description": "A 64-bit Raspberry Pi OS for a speaker",
-            "icon": ICON,
             "url": image.resolve().as_uri(),
             "extract_size": size,
             "extract_sha256": sha256,
-            "image_download_size": image.stat().st_size,
-            "release_date": made,
+            "image_download_size": about.st_size,
+            "release_date": datetime.fromtimestamp(about.st_mtime, UTC).date().isoformat(),
             "init_format": style,
-            "devices": list(DEVICES),
         }
         out.write_text(json.dumps({"os_list": [entry]}, indent=2) + "\n", encoding="utf-8")
     except OSError as error:

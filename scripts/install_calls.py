@@ -1,25 +1,29 @@
 """Whom the speaker may call, from its settings: its broker, and a name server where the broker has a name.
 
 Written for systemd (addresses) and for nftables (addresses and ports); what is not written here is refused.
+Run by itself, as overheard-calls.service does, it looks again where the broker's name leads.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import socket
+import sys
 from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple
 
-from install_place import BROKER_NFT, SETTINGS, UNITS, Place
+from install_place import BROKER_NFT, DROP_INS, SETTINGS, InstallError, Place
+from install_service import Services, Systemd
 from install_settings import settings
 
-DROP_INS = tuple(f"{UNITS}/overheard-{unit}.service.d/broker.conf" for unit in ("device", "provision"))
 PORTS = {"uplink": 1883, "provision": 8884}
 """The firmware's own defaults, where the settings say nothing."""
 
 
 class Calls(NamedTuple):
-    """Addresses of the broker, its ports, and addresses of name servers that are not this machine."""
+    """Addresses of the broker, its ports, and addresses of name servers."""
 
     brokers: tuple[str, ...]
     ports: tuple[int, ...]
@@ -39,44 +43,84 @@ class Calls(NamedTuple):
             lines += _elements(f"names{version}", _of(version, self.names))
         return "".join(lines)
 
+    @property
+    def whom(self) -> str:
+        """In words."""
+        asked = f"; it asks {', '.join(self.names)} where its broker is" if self.names else ""
+        return f"the speaker may call {', '.join(self.brokers) or 'nobody'}, and nobody else{asked}"
 
-def see_to_calls(place: Place) -> bool:
-    """Write both; whether one was not so already."""
+
+def calls_of(place: Place) -> Calls:
+    """Whom this speaker has to call, by its settings. Raises InstallError where they make no sense."""
     resolv_conf = place.at("/etc/resolv.conf")
-    found = calls(settings(place), resolv_conf.read_text() if resolv_conf.exists() else "")
+    said = resolv_conf.read_text(errors="replace") if resolv_conf.exists() else ""
+    return calls(settings(place), said)
+
+
+def write_calls(place: Place, found: Calls) -> bool:
+    """Write both; whether one was not so already."""
     written = [place.write(path, found.drop_in().encode()) for path in DROP_INS]
     written.append(place.write(BROKER_NFT, found.nft().encode()))
-    if not found.brokers:
-        place.say("broker", "its name has no address now: the speaker may call nobody; then run this again")
-    elif any(written):
-        place.did("broker", f"the speaker may call {', '.join(found.brokers)}, nobody else")
+    if any(written):
+        place.did("broker", found.whom)
     return any(written)
 
 
+def look_again(place: Place) -> bool:
+    """Write where the broker's name leads now; whether that is elsewhere. A name that leads nowhere for the
+    moment changes nothing. Raises InstallError.
+    """
+    found = calls_of(place)
+    with place.alone():
+        return bool(found.brokers) and write_calls(place, found)
+
+
 def calls(said: dict[str, dict[str, object]], resolv_conf: str) -> Calls:
-    """Whom a speaker with these settings has to call."""
-    host = str(said.get("uplink", {}).get("host", "127.0.0.1"))
-    tables = [name for name in PORTS if name == "uplink" or name in said]
-    ports = tuple(int(str(said.get(name, {}).get("port", PORTS[name]))) for name in tables)
+    """Whom a speaker with these settings has to call. Raises InstallError where they make no sense."""
+    host, ports = broker(said), tuple(_port(said, name) for name in PORTS if name == "uplink" or name in said)
     try:
-        return Calls((str(ipaddress.ip_address(host)),), ports, ())
+        return Calls((_plain(host),), ports, ())
     except ValueError:
-        return Calls(_addresses(host), ports, tuple(_name_servers(resolv_conf)))
+        found = _addresses(host)
+    if all(ipaddress.ip_address(address).is_loopback for address in found):
+        return Calls(found, ports, ())  # this machine, or nobody: no name server has to be asked
+    return Calls(found, ports, tuple(_name_servers(resolv_conf)))
+
+
+def broker(said: dict[str, dict[str, object]]) -> str:
+    """The broker's name or address. Raises InstallError."""
+    host = said.get("uplink", {}).get("host", "127.0.0.1")
+    if not isinstance(host, str):
+        raise InstallError(f"{SETTINGS}: uplink.host {host!r}: not a text; mend it, then run this again")
+    return host
+
+
+def _port(said: dict[str, dict[str, object]], name: str) -> int:
+    port = said.get(name, {}).get("port", PORTS[name])
+    if type(port) is not int or not 0 < port < 65536:
+        raise InstallError(f"{SETTINGS}: {name}.port {port!r}: not 1 to 65535; mend it, then run this again")
+    return port
+
+
+def _plain(address: str) -> str:
+    """The address without its zone (`%eth0`), which no rule knows. Raises ValueError for what is none."""
+    return str(ipaddress.ip_address(address.partition("%")[0]))
 
 
 def _addresses(host: str) -> tuple[str, ...]:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, UnicodeError):  # UnicodeError: what can be no name, such as `a..b`
         return ()
-    return tuple(sorted({str(entry[4][0]).partition("%")[0] for entry in found}))
+    return tuple(sorted({_plain(str(entry[4][0])) for entry in found}))
 
 
 def _name_servers(resolv_conf: str) -> Iterable[str]:
     for line in resolv_conf.splitlines():
-        word, _, address = line.strip().partition(" ")
-        if word == "nameserver" and not address.strip().startswith(("127.", "::1")):
-            yield address.strip().partition("%")[0]
+        word, address, *_ = [*line.split(), "", ""]
+        if word == "nameserver":  # one of this machine, too: it would ask others
+            with suppress(ValueError):  # the system's resolver skips what is no address, too
+                yield _plain(address)
 
 
 def _of(version: int, addresses: Iterable[str]) -> list[str]:
@@ -85,3 +129,19 @@ def _of(version: int, addresses: Iterable[str]) -> list[str]:
 
 def _elements(name: str, elements: list[str]) -> list[str]:
     return [f"add element inet overheard {name} {{ {', '.join(elements)} }}\n"] if elements else []
+
+
+def main(place: Place, services: Services) -> int:
+    """Look again, and put in force what is new; returns the exit code."""
+    try:
+        if look_again(place):
+            services.reload()  # by which IPAddressAllow= counts for what runs, too
+            services.reread("overheard-firewall")
+    except InstallError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Place(Path("/")), Systemd()))

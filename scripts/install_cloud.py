@@ -5,20 +5,28 @@ from __future__ import annotations
 import socket
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 from install_files import USERS
-from install_place import CLOUD_SETTINGS, CLOUD_STATE, CURRENT, InstallError, Place
+from install_place import CLOUD_SETTINGS, CLOUD_STATE, InstallError, Place
 from install_service import systemctl
 
 BROKER = f"{CLOUD_STATE}/broker"
 
 
-def see_to_broker(place: Place, hosts: Sequence[str] | None) -> None:
-    """Run `overheard-cloud broker init`, unless that was done. Raises InstallError."""
+def see_to_broker(place: Place, release: Path, hosts: Sequence[str] | None) -> None:
+    """Run the release's `overheard-cloud broker init`, unless that was done. Raises InstallError."""
     if not place.live or place.at(f"{BROKER}/mosquitto.conf").exists():
         return
     called = [word for host in hosts or _own_names() for word in ("--host", host)]
-    command = [f"{CURRENT}/bin/overheard-cloud", "broker", "init", "--config", CLOUD_SETTINGS, *called]
+    command = [
+        str(release / "bin" / "overheard-cloud"),
+        "broker",
+        "init",
+        "--config",
+        CLOUD_SETTINGS,
+        *called,
+    ]
     done = subprocess.run(
         ["runuser", "-u", USERS["cloud"], "--", *command], capture_output=True, text=True, check=False
     )

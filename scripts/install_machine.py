@@ -22,12 +22,16 @@ ROOM_BYTES = 700_000_000
 APT = {
     "any": ["python3-venv", "systemd"],
     "speaker": ["libportaudio2", "nftables"],
-    "cloud": ["mosquitto"],
+    "cloud": ["mosquitto", "espeak-ng"],
 }
 TO_BUILD = ["portaudio19-dev", "python3-dev", "gcc", "libc6-dev"]
 """For PyAudio, which comes as source alone."""
 PINS = ["python3-lgpio", "python3-spidev"]
 """Where the archive has them: on Python 3.13 lgpio has no wheel, and spidev has none at all."""
+
+
+LISTS = "/var/lib/apt/lists"
+"""Where apt keeps what the archive has."""
 
 
 class Machine(NamedTuple):
@@ -67,6 +71,9 @@ class Machine(NamedTuple):
             )
         if not self.is_root:
             raise InstallError("scripts/install: not root; run: sudo scripts/install")
+
+    def check_room(self) -> None:
+        """Raise InstallError unless there is room for another release."""
         if self.free_bytes < ROOM_BYTES:
             raise InstallError(
                 f"this disk: {self.free_bytes // 1_000_000} MB free; make room: {ROOM_BYTES // 1_000_000}"
@@ -82,17 +89,16 @@ def wanted(roles: Sequence[str], *, build: bool) -> list[str]:
 def see_to_packages(place: Place, roles: Sequence[str], *, build: bool) -> list[str]:
     """Install the packages that are missing, and return their names. Raises InstallError when apt cannot."""
     missing = [name for name in wanted(roles, build=build) if not installed(name)]
+    pins = [name for name in PINS if "speaker" in roles and not installed(name)]
+    if missing or (pins and not any(place.at(LISTS).glob("*_Packages*"))):
+        _apt("update")  # before it, apt knows of nothing on a system that is new
+    missing += [name for name in pins if in_archive(name)]
     if missing:
         place.did("packages", f"apt installs {' '.join(missing)}")
-        _apt("update")
         _apt("install", "--yes", "--no-install-recommends", *missing)
-    pins = [name for name in PINS if "speaker" in roles and not installed(name) and in_archive(name)]
-    if pins:
-        place.did("packages", f"apt installs {' '.join(pins)}")
-        _apt("install", "--yes", "--no-install-recommends", *pins)
-    if not missing and not pins:
+    else:
         place.say("packages", "all there")
-    return missing + pins
+    return missing
 
 
 def installed(name: str) -> bool:

@@ -17,28 +17,27 @@ def parse(description: str, arguments: Sequence[str]) -> argparse.Namespace:
     )
     _what(parser)
     _settings(parser)
-    how = parser.add_argument_group("how")
-    how.add_argument("--no-start", action="store_true", help="install, and start nothing")
-    how.add_argument(
-        "--ready-s", type=float, default=150.0, help="how long a service may take to be ready (150)"
-    )
-    how.add_argument(
-        "--wheels", type=Path, help="a folder of wheels, which are taken before what the index has"
-    )
-    how.add_argument("--offline", action="store_true", help="ask no index and no archive")
-    how.add_argument("--root", type=Path, default=Path("/"), help="a folder that stands for the machine")
+    _how(parser)
     given = parser.parse_args(arguments)
+    wrong = _wrong(given)
+    if wrong:
+        parser.error(wrong)
+    return given
+
+
+def _wrong(given: argparse.Namespace) -> str:
+    """What makes no sense of it, or nothing."""
     if given.purge and not given.uninstall:
-        parser.error("--purge: goes with --uninstall")
+        return "--purge: goes with --uninstall"
     if given.claim and not given.claim_key:
-        parser.error("--claim: goes with --claim-key")
+        return "--claim: goes with --claim-key"
     for path in (given.join, given.wheels):
         if path and not path.is_dir():
-            parser.error(f"{path}: not a folder")
+            return f"{path}: not a folder"
     for path in (given.ca, given.release_key, given.update, given.claim, given.claim_key):
         if path and not path.is_file():
-            parser.error(f"{path}: not a file")
-    return given
+            return f"{path}: not a file"
+    return ""
 
 
 def _what(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +58,7 @@ def _what(parser: argparse.ArgumentParser) -> None:
 
 def _settings(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("settings of a new speaker, where there are none yet")
-    group.add_argument("--profile", default="generic-usb", help="its microphone array (generic-usb)")
+    group.add_argument("--profile", help="its microphone array (generic-usb)")
     group.add_argument(
         "--join", type=Path, metavar="FOLDER", help="for-a-new-speaker, from `overheard-cloud broker init`"
     )
@@ -72,3 +71,16 @@ def _settings(parser: argparse.ArgumentParser) -> None:
         "--release-key", type=Path, help="who may sign updates: the .pub file of scripts/release"
     )
     group.add_argument("--host", action="append", help="with --cloud: a name or address that speakers call")
+
+
+def _how(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how")
+    group.add_argument("--no-start", action="store_true", help="install, and start nothing")
+    group.add_argument(
+        "--ready-s", type=float, default=150.0, help="how long a service may take to be ready (150)"
+    )
+    group.add_argument(
+        "--wheels", type=Path, help="a folder of wheels, which are taken before what the index has"
+    )
+    group.add_argument("--offline", action="store_true", help="ask no index and no archive")
+    group.add_argument("--root", type=Path, default=Path("/"), help="a folder that stands for the machine")

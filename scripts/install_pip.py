@@ -12,6 +12,9 @@ from install_place import InstallError
 SOURCE_ALONE = "pyaudio"
 """The one package that has no wheels anywhere: it is compiled, unless somebody did that before."""
 
+DISK = "/var/tmp"
+"""Where it unpacks: /tmp may be in memory, of which a small Pi has less than a release takes."""
+
 
 class Pip(NamedTuple):
     """The pip of an interpreter; `wheels` is a folder that is asked first, `offline` that nothing else is."""
@@ -22,25 +25,26 @@ class Pip(NamedTuple):
 
     def build(self, checkout: Path, into: Path) -> None:
         """Build the wheel of a checkout. Raises InstallError."""
-        pins = str(checkout / "constraints.txt")
-        # Two names for what constrains the builder: the second one counts since pip 25.3.
-        pinned = {"PIP_CONSTRAINT": pins, "PIP_BUILD_CONSTRAINT": pins}
-        self._run(["wheel", "--no-deps", "--wheel-dir", str(into), str(checkout)], pinned)
+        self._run(
+            ["wheel", "--no-deps", "--wheel-dir", str(into), str(checkout)], checkout / "constraints.txt"
+        )
 
     def install(self, requirement: str, constraints: Path) -> None:
         """Install a requirement and what it needs. Raises InstallError."""
-        words = ["install", "--only-binary", ":all:", "--constraint", str(constraints)]
+        words = ["install", "--only-binary", ":all:"]
         if not has_pyaudio(self.wheels):
             words += ["--no-binary", SOURCE_ALONE]
-        self._run([*words, requirement], {})
+        self._run([*words, requirement], constraints)
 
-    def _run(self, words: list[str], variables: dict[str, str]) -> None:
+    def _run(self, words: list[str], constraints: Path) -> None:
         command = [str(self.python), "-m", "pip", *words, "--quiet", "--disable-pip-version-check"]
         if self.wheels:
             command += ["--find-links", str(self.wheels)]
         if self.offline:
             command.append("--no-index")
-        environment = {**os.environ, **variables, "PIP_NO_INPUT": "1"}
+        # Variables, since an option does not reach what builds a wheel. For that pip 25.3 has another name.
+        pinned = {"PIP_CONSTRAINT": str(constraints), "PIP_BUILD_CONSTRAINT": str(constraints)}
+        environment = {"TMPDIR": DISK, **os.environ, **pinned, "PIP_NO_INPUT": "1"}
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
         if done.returncode:
             raise InstallError(

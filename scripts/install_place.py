@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import grp
 import os
+import pwd
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,10 +24,26 @@ BROKER_NFT = f"{ETC}/broker.nft"
 STATE = "/var/lib/overheard"
 CLOUD_STATE = "/var/lib/overheard-cloud"
 UNITS = "/etc/systemd/system"
+DROP_INS = tuple(f"{UNITS}/overheard-{unit}.service.d/broker.conf" for unit in ("device", "provision"))
+"""Ours; what else lies in these folders is the owner's."""
 
 
 class InstallError(Exception):
     """One line: where, what, and what to do about it."""
+
+    exit_code = 1
+
+
+class NotReadyError(InstallError):
+    """It is installed and current, and does not work; trying again by itself would not help."""
+
+    exit_code = 3
+
+
+class NoAddressError(InstallError):
+    """It is installed; the broker's name has no address, so that nobody may be called yet."""
+
+    exit_code = 4
 
 
 class Owner(NamedTuple):
@@ -43,6 +64,7 @@ class Place:
         self.root = root.resolve()
         self.live = self.root == Path("/")
         self.changes = 0
+        self.left = 0
 
     def at(self, path: str) -> Path:
         """Where `path` of the machine is."""
@@ -53,6 +75,11 @@ class Place:
         self.changes += 1
         self.say(step, what)
 
+    def leave(self, step: str, what: str) -> None:
+        """Say what was asked for and not done, in one line."""
+        self.left += 1
+        self.say(step, what)
+
     def say(self, step: str, what: str) -> None:
         """Say a line that is no change."""
         print(f"{step + ':':11} {what}", flush=True)
@@ -61,7 +88,7 @@ class Place:
         """See that the file is there with that content, owner and mode; whether anything had to be done."""
         there = self.at(path)
         if there.is_file() and not there.is_symlink() and there.read_bytes() == content:
-            return self._belong(there, owner)
+            return belong(there, owner, named=self.live)
         there.parent.mkdir(parents=True, exist_ok=True)
         draft = there.with_name(f".{there.name}.new")
         draft.unlink(missing_ok=True)
@@ -70,8 +97,9 @@ class Place:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        self._belong(draft, owner)
+        belong(draft, owner, named=self.live)
         draft.replace(there)
+        sync(there.parent)
         return True
 
     def folder(self, path: str, owner: Owner) -> bool:
@@ -79,7 +107,7 @@ class Place:
         there = self.at(path)
         made = not there.is_dir()
         there.mkdir(parents=True, exist_ok=True)
-        return self._belong(there, owner) or made
+        return belong(there, owner, named=self.live) or made
 
     def link(self, path: str, target: str) -> bool:
         """Point a symbolic link, in one step that cannot be seen half done; whether it pointed elsewhere."""
@@ -105,19 +133,42 @@ class Place:
             return True
         return False
 
-    def _belong(self, there: Path, owner: Owner) -> bool:
-        found = there.stat()
-        changed = found.st_mode & 0o7777 != owner.mode
-        if changed:
-            there.chmod(owner.mode)
-        if self.live and (there.owner(), there.group()) != owner[:2]:
-            shutil.chown(there, owner.user, owner.group)
-            changed = True
-        return changed
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """No other installer works here meanwhile. Raises InstallError where one does."""
+        self.at(OPT).mkdir(parents=True, exist_ok=True)
+        handle = os.open(self.at(OPT), os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise InstallError(f"{OPT}: another installer is at work; wait until it has ended") from error
+            yield
+        finally:
+            os.close(handle)
+
+
+def belong(there: Path, owner: Owner, *, named: bool) -> bool:
+    """See that the file has that mode, and if `named` that owner; whether anything had to be done."""
+    found = there.stat()
+    changed = found.st_mode & 0o7777 != owner.mode
+    if changed:
+        there.chmod(owner.mode)
+    # Numbers, since a file's owner may have no name: one of another system, or of a user who is gone.
+    if named and (found.st_uid, found.st_gid) != (numbers := _numbers(owner)):
+        os.chown(there, *numbers)
+        changed = True
+    return changed
+
+
+def _numbers(owner: Owner) -> tuple[int, int]:
+    return pwd.getpwnam(owner.user).pw_uid, grp.getgrnam(owner.group).gr_gid
 
 
 def sync(folder: Path) -> None:
-    """Make what was renamed in the folder survive a power cut."""
+    """Make what was renamed in the folder survive a power cut. As device.keys does, which nothing can import
+    before it is installed.
+    """
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

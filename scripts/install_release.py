@@ -1,12 +1,11 @@
 """Releases: each a virtual environment of its own under /opt/overheard/releases, and one that is current.
 
 A release that was made is never changed. `current` moves in one step; `previous` is the one to go back to;
-there is no third.
+there is no third. What was interrupted leaves a current release without the mark `ready`, and the one before.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -16,13 +15,15 @@ from pathlib import Path
 
 from install_machine import base_python
 from install_pip import Pip
-from install_place import CURRENT, PREVIOUS, RELEASES, InstallError, Place
+from install_place import CURRENT, PREVIOUS, RELEASES, InstallError, Place, sync
 from install_source import CONSTRAINTS, Source, find, gather
 
 SOURCE = "source"
 """In a release, the folder that it was made from, its installer among it."""
 WHOLE = "whole"
 """Written when all of a release is there."""
+READY = "ready"
+"""Written when all of a release that can run was seen to be ready, or where there is nothing to run it."""
 
 
 def name_of(source: Source, roles: Sequence[str]) -> str:
@@ -34,14 +35,14 @@ def name_of(source: Source, roles: Sequence[str]) -> str:
 def make(place: Place, source: Source, name: str, wheels: Path | None, *, offline: bool) -> None:
     """Make the release unless it is there. Raises InstallError; then nothing of it is left."""
     release = place.at(RELEASES) / name
-    if (release / WHOLE).exists():
+    if is_there(place, name):
         place.say("release", f"{name} is there")
         return
     place.did("release", f"makes {name}, which takes some minutes on a Pi")
     shutil.rmtree(release, ignore_errors=True)
     pip = Pip(release / "bin" / "python", wheels, offline)
     try:
-        _environment(release)
+        _environment(release, speaks=name.endswith("-pi"))
         gather(source, release / SOURCE, pip)
         made = find(release / SOURCE)
         pip.install(f"{made.wheel}{'[pi]' if name.endswith('-pi') else ''}", made.folder / CONSTRAINTS)
@@ -52,14 +53,32 @@ def make(place: Place, source: Source, name: str, wheels: Path | None, *, offlin
         raise
 
 
-def _environment(release: Path) -> None:
+def require_profile(place: Place, name: str, profile: str | None) -> None:
+    """Raise InstallError unless the release knows that profile, or it is a file of the owner's own."""
+    known = (place.at(RELEASES) / name).glob("lib/python3*/site-packages/hardware/profiles/*.toml")
+    names = sorted(path.stem for path in known)
+    if profile is not None and profile not in names and not ("/" in profile and Path(profile).is_file()):
+        raise InstallError(f"--profile {profile}: there is none; say one of {', '.join(names)}")
+
+
+def _environment(release: Path, *, speaks: bool) -> None:
     command = [str(base_python()), "-m", "venv", str(release)]
-    if any(importlib.util.find_spec(name) for name in ("lgpio", "spidev")):  # the system's, without wheels
+    if speaks:  # lgpio and spidev may be the system's alone, today or after its next package
         command.append("--system-site-packages")
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stdout + done.stderr).strip().splitlines()[-1:]
         raise InstallError(f"python3 -m venv: {' '.join(last)}; install python3-venv")
+
+
+def is_there(place: Place, name: str) -> bool:
+    """Whether all of that release is there."""
+    return (place.at(RELEASES) / name / WHOLE).exists()
+
+
+def is_ready(place: Place, name: str) -> bool:
+    """Whether that release was once seen to work, and nothing was begun with it since."""
+    return (place.at(RELEASES) / name / READY).exists()
 
 
 def current(place: Place) -> str | None:
@@ -69,21 +88,50 @@ def current(place: Place) -> str | None:
 
 def previous(place: Place) -> str | None:
     """The release before."""
-    return _pointed(place, PREVIOUS)
+    before = _pointed(place, PREVIOUS)
+    return before if before != current(place) else None
 
 
-def switch(place: Place, name: str) -> None:
-    """Make the release current. Whoever looks sees the one or the other."""
+def good(place: Place) -> str | None:
+    """The release that works: the current one, or the one before where the current one was never ready."""
+    both = (current(place), previous(place))
+    return next((name for name in both if name and is_ready(place, name)), None)
+
+
+def switch(place: Place, name: str, before: str | None) -> None:
+    """Make the release current, and `before` the one to go back to. Whoever looks sees the one or the other.
+
+    It counts as not ready until `settle`; so whatever ends us in between, the next run does the rest.
+    """
+    (place.at(RELEASES) / name / READY).unlink(missing_ok=True)
+    if before not in (None, name):
+        place.link(PREVIOUS, f"releases/{before}")
     place.link(CURRENT, f"releases/{name}")
 
 
-def settle(place: Place, before: str | None) -> None:
-    """The current release is good: `before` is what to go back to, and no other is kept."""
-    if before is not None and before != current(place):
-        place.link(PREVIOUS, f"releases/{before}")
+def go_back(place: Place, name: str, previous_one: str | None) -> None:
+    """Undo `switch`: `name` is current again, as ready as it was, and has the release before that it had."""
+    place.link(CURRENT, f"releases/{name}")
+    if previous_one not in (None, name):
+        place.link(PREVIOUS, f"releases/{previous_one}")
+    tidy(place)
+
+
+def settle(place: Place) -> None:
+    """The current release works."""
+    release = place.at(CURRENT).resolve()
+    if not (release / READY).exists():
+        (release / READY).touch()
+        sync(release)
+    tidy(place)
+
+
+def tidy(place: Place) -> None:
+    """Keep the current release and the one before, and no other."""
     kept = {current(place), previous(place)}
     for release in place.at(RELEASES).iterdir():
         if release.name not in kept:
+            (release / WHOLE).unlink(missing_ok=True)  # half of it would pass for all of it
             shutil.rmtree(release)
 
 

@@ -9,68 +9,95 @@ import shutil
 import subprocess
 import time
 from collections.abc import Sequence
-
-from install_place import Place
+from pathlib import Path
+from typing import Protocol
 
 SERVICES = {"speaker": ("overheard-device",), "cloud": ("overheard-broker", "overheard-cloud")}
 BESIDE: dict[str, tuple[str, ...]] = {
-    "speaker": ("overheard-firewall", "overheard-provision"),
+    "speaker": ("overheard-firewall", "overheard-provision", "overheard-calls.timer"),
     "cloud": (),
 }
-"""Enabled with them. They hold for a boot or happen once, and nobody waits for them."""
+"""Enabled with them. They hold for a boot, happen once or now and then, and nobody waits for them."""
 LOOK_EVERY_S = 0.5
 JOURNAL_LINES = 5
 ENOUGH_STARTS = 3
 
 
-def enable(place: Place, roles: Sequence[str]) -> None:
-    """Start them at every boot from now on."""
-    wants = place.at("/etc/systemd/system/multi-user.target.wants")
-    off = [name for name in _of(roles) if not (wants / f"{name}.service").is_symlink()]
-    if off and place.live:
-        systemctl("enable", *off)
-        place.did("services", f"enables {' '.join(off)}")
+class Services(Protocol):
+    """What the steps ask of a machine's services. Where there is no machine, there are none."""
+
+    def enable(self, names: Sequence[str]) -> list[str]:
+        """Start them at every boot from now on; returns those that were not."""
+
+    def disable(self, names: Sequence[str]) -> None:
+        """Stop them, and start them no more."""
+
+    def reload(self) -> None:
+        """Have the units read again."""
+
+    def reread(self, name: str) -> None:
+        """Have one read its files again, if it runs."""
+
+    def plugged(self) -> None:
+        """Have the rules for devices read again, and followed for what is plugged in."""
+
+    def begin(self, name: str) -> None:
+        """Start one, without waiting."""
+
+    def is_active(self, name: str) -> bool:
+        """Whether it runs and has said that it is ready."""
+
+    def restart(self, names: Sequence[str], within_s: float) -> str:
+        """Start them anew; "" once all are ready, else which one is not, and its last words."""
 
 
-def disable(place: Place, roles: Sequence[str]) -> None:
-    """Stop them, and start them no more."""
-    if not place.live or not roles:
-        return
-    systemctl("disable", "--now", *_of(roles))
-    if "speaker" in roles and shutil.which("nft"):  # its rules hold on after its unit has stopped
-        subprocess.run(["nft", "delete", "table", "inet", "overheard"], capture_output=True, check=False)
+class Systemd:
+    """Those of the machine that this runs on."""
 
+    def enable(self, names: Sequence[str]) -> list[str]:
+        off = [name for name in names if not any(Path("/etc/systemd/system").glob(f"*.wants/{_unit(name)}"))]
+        if off:
+            systemctl("enable", *off)
+        return off
 
-def start_beside(place: Place, roles: Sequence[str]) -> None:
-    """Put the firewall in force; say so where the kernel does not take it, for the speaker runs without."""
-    if "speaker" in roles:
-        systemctl("restart", "overheard-firewall")
-        if not is_active("overheard-firewall"):
-            place.say("firewall", f"not in force: {_last_words('overheard-firewall')}")
+    def disable(self, names: Sequence[str]) -> None:
+        systemctl("disable", "--now", *names)
+        if "overheard-firewall" in names and shutil.which(
+            "nft"
+        ):  # its rules hold on after its unit has stopped
+            _run("nft", "delete", "table", "inet", "overheard")
 
-
-def reload(place: Place) -> None:
-    """Have systemd read the units again."""
-    if place.live:
+    def reload(self) -> None:
         systemctl("daemon-reload")
 
+    def reread(self, name: str) -> None:
+        systemctl("try-reload-or-restart", name)
 
-def is_active(name: str) -> bool:
-    """Whether it runs and has said that it is ready."""
-    return systemctl("is-active", name) == "active"
+    def plugged(self) -> None:
+        if shutil.which("udevadm"):
+            _run("udevadm", "control", "--reload")
+            _run("udevadm", "trigger", "--action=change", "--subsystem-match=usb")
+
+    def begin(self, name: str) -> None:
+        systemctl("start", "--no-block", name)
+
+    def is_active(self, name: str) -> bool:
+        return systemctl("is-active", name) == "active"
+
+    def restart(self, names: Sequence[str], within_s: float) -> str:
+        end = time.monotonic() + within_s
+        for name in names:
+            systemctl("reset-failed", name)
+            systemctl("restart", name, within_s=max(1.0, end - time.monotonic()))
+            while not self.is_active(name):
+                if time.monotonic() > end or _is_hopeless(name):
+                    return f"{name} is not ready: {_last_words(name)}"
+                time.sleep(LOOK_EVERY_S)
+        return ""
 
 
-def restart(names: Sequence[str], within_s: float) -> str:
-    """Start the services anew; "" once all are ready, else which one is not, and its last words."""
-    end = time.monotonic() + within_s
-    for name in names:
-        systemctl("reset-failed", name)
-        systemctl("restart", name, within_s=max(1.0, end - time.monotonic()))
-        while not is_active(name):
-            if time.monotonic() > end or _is_hopeless(name):
-                return f"{name} is not ready: {_last_words(name)}"
-            time.sleep(LOOK_EVERY_S)
-    return ""
+def _unit(name: str) -> str:
+    return name if "." in name else f"{name}.service"
 
 
 def _is_hopeless(name: str) -> bool:
@@ -82,21 +109,18 @@ def _is_hopeless(name: str) -> bool:
 def systemctl(*words: str, within_s: float = 60.0) -> str:
     """What systemctl says; it may refuse, or take too long: whoever asks looks at what became of it."""
     try:
-        done = subprocess.run(
-            ["systemctl", *words], capture_output=True, text=True, check=False, timeout=within_s
-        )
+        return _run("systemctl", *words, within_s=within_s)
     except subprocess.TimeoutExpired:
         return ""
-    return done.stdout.strip()
 
 
 def _last_words(name: str) -> str:
     its_own = f"_SYSTEMD_UNIT={name}.service"  # --unit would show what systemd says of it, too
-    command = ["journalctl", its_own, "--lines", str(JOURNAL_LINES), "--output", "cat", "--no-pager"]
-    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    said = _run("journalctl", its_own, "--lines", str(JOURNAL_LINES), "--output", "cat", "--no-pager")
     lines = dict.fromkeys(line.strip() for line in said.splitlines() if line.strip())
     return " | ".join(lines) or "it said nothing"
 
 
-def _of(roles: Sequence[str]) -> list[str]:
-    return [name for role in roles for name in (*BESIDE[role], *SERVICES[role])]
+def _run(*command: str, within_s: float | None = None) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=within_s)
+    return done.stdout.strip()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import tomllib
 from pathlib import Path
 
 from install_files import USERS
+from install_join import called, joined, read
 from install_place import (
     CLOUD_SETTINGS,
     CLOUD_STATE,
@@ -21,8 +23,9 @@ from install_place import (
     Place,
 )
 
+PROFILE = "generic-usb"
 HEAD = """\
-# This speaker's settings: what differs from the defaults. `overheard-device doctor --config {settings}`
+# This speaker's settings: what differs from the defaults. `sudo -u overheard overheard-device doctor`
 # says what is wrong with them. After a change: sudo systemctl restart overheard-device
 # After another broker: sudo /opt/overheard/current/source/scripts/install, which lets the unit call it.
 [device]
@@ -46,17 +49,42 @@ port = 8883
 READABLE = Owner("root", USERS["speaker"], 0o640)
 SECRET = Owner(USERS["speaker"], USERS["speaker"], 0o600)
 """A key that others may read, its group included, is refused by the firmware."""
+RELEASE_KEY_LINE = re.compile(rb"[!-*,-~]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+\n")
 
 
 def write_speaker(place: Place, given: argparse.Namespace) -> None:
     """Write speaker.toml, and the files that it names, unless it is there. Raises InstallError."""
     if place.at(SETTINGS).exists():
-        place.say("settings", f"{SETTINGS} is there, and stays as it is")
+        _leave(place, given.profile)
         return
-    text = HEAD.format(settings=SETTINGS, state=STATE, profile=json.dumps(given.profile))
-    text += _joined(place, given.join) if given.join else _called(place, given)
+    text = HEAD.format(state=STATE, profile=json.dumps(given.profile or PROFILE))
+    told = joined(given.join) if given.join else called(given)
+    text += told.text
+    try:
+        tomllib.loads(text)
+    except ValueError as error:
+        raise InstallError(
+            f"the settings would make no sense: {error}; look at what they come from"
+        ) from error
+    for files, owner in ((told.public, PUBLIC), (told.secret, SECRET)):
+        for name, content in files.items():
+            place.write(f"{ETC}/{name}", content, owner)
     place.write(SETTINGS, text.encode(), READABLE)
     place.did("settings", SETTINGS)
+
+
+def _leave(place: Place, asked: str | None) -> None:
+    """Say that the settings stay; and where another profile was asked for, that it is not that one."""
+    said = settings(place).get("board", {}).get("profile", PROFILE)
+    if asked in (None, said):
+        place.say("settings", f"{SETTINGS} is there, and stays as it is")
+        return
+    quoted = json.dumps(said), json.dumps(asked)
+    place.leave(
+        "settings",
+        f"{SETTINGS} stays as it is; it says profile {quoted[0]}, you said {quoted[1]}: change it there, and "
+        "run sudo systemctl restart overheard-device",
+    )
 
 
 def write_cloud(place: Place) -> None:
@@ -69,7 +97,9 @@ def write_cloud(place: Place) -> None:
 
 def pin(place: Place, key: Path) -> None:
     """Trust that release key, for ever: another one is not put in its place. Raises InstallError."""
-    line = key.read_bytes().strip() + b"\n"
+    line = read(key).strip() + b"\n"
+    if not RELEASE_KEY_LINE.fullmatch(line):
+        raise InstallError(f"{key}: not a release key; take the .pub file that scripts/release made")
     there = place.at(RELEASE_KEY)
     if there.exists() and there.read_bytes() != line:
         raise InstallError(
@@ -80,41 +110,12 @@ def pin(place: Place, key: Path) -> None:
 
 
 def settings(place: Place) -> dict[str, dict[str, object]]:
-    """What stands in speaker.toml. Raises InstallError."""
+    """What stands in speaker.toml, table by table. Raises InstallError."""
     try:
-        return tomllib.loads(place.at(SETTINGS).read_text(encoding="utf-8"))
+        said = tomllib.loads(place.at(SETTINGS).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InstallError(f"{SETTINGS}: {error}; mend it, then run this again") from error
-
-
-def _joined(place: Place, folder: Path) -> str:
-    """The folder for-a-new-speaker of `overheard-cloud broker init`."""
-    try:
-        text = (folder / "speaker.toml").read_text(encoding="utf-8")
-        tomllib.loads(text)
-        for name, owner in (("ca.crt", PUBLIC), ("claim.crt", PUBLIC), ("claim.key", SECRET)):
-            place.write(f"{ETC}/{name}", (folder / name).read_bytes(), owner)
-    except (OSError, ValueError) as error:
-        raise InstallError(
-            f"{folder}: {error}; copy for-a-new-speaker of the cloud's broker folder, whole"
-        ) from error
-    return "\n" + "".join(line for line in text.splitlines(True) if not line.startswith("#"))
-
-
-def _called(place: Place, given: argparse.Namespace) -> str:
-    if not given.broker:
-        return "\n# [uplink], [provision], [cloud]: as in your cloud's for-a-new-speaker/speaker.toml\n"
-    host, colon, port = given.broker.rpartition(":")
-    if not colon or not port.isdigit() or not 0 < int(port) < 65536:
-        raise InstallError(f"--broker {given.broker}: not HOST:PORT; say for example 192.168.1.5:8883")
-    text = f"\n[uplink]\nhost = {json.dumps(host.strip('[]'))}\nport = {port}\n"
-    if given.ca:
-        place.write(f"{ETC}/ca.crt", given.ca.read_bytes())
-        text += 'ca = "ca.crt"\n'
-    if given.claim:
-        place.write(f"{ETC}/claim.crt", given.claim.read_bytes())
-        place.write(f"{ETC}/claim.key", given.claim_key.read_bytes(), SECRET)
-        text += '\n[provision]\nclaim = "claim.crt"\nclaim_key = "claim.key"\n'
-    if given.cloud_root:
-        text += f"\n[cloud]\nroot = {json.dumps(given.cloud_root)}\n"
-    return text
+    for name, table in said.items():
+        if not isinstance(table, dict):
+            raise InstallError(f"{SETTINGS}: {name}: not a table; write [{name}], then run this again")
+    return said

@@ -3,80 +3,104 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import install_files as files
 import install_release as releases
-import install_service as services
-from install_place import RELEASES, SETTINGS, STATE, InstallError, Place
+from install_files import USERS
+from install_place import SETTINGS, STATE, InstallError, NotReadyError, Place
+from install_service import BESIDE, SERVICES, Services
 from install_settings import settings
 
+CLOUDS = f"sudo -u {USERS['cloud']} overheard-cloud devices"
 
-class Started(NamedTuple):
-    """What is to be started, and how."""
+
+class Job(NamedTuple):
+    """One run of the installer: where, what was said, and the services there; none where no machine is."""
 
     place: Place
-    roles: Sequence[str]
     given: argparse.Namespace
+    services: Services | None
 
 
-def start(this: Started, before: str | None, *, anew: bool) -> None:
-    """Start the services, anew or where they do not run, and see that they are ready.
+class Way(NamedTuple):
+    """Where a release comes from: the one that worked, and the one that this had before it."""
 
-    Raises InstallError when they are not; then the release `before` is current and runs, if there is one.
+    before: str | None
+    before_that: str | None
+
+
+def start(job: Job, roles: Sequence[str], way: Way, *, anew: bool) -> None:
+    """Start the services, anew or where they do not run, and see that they are ready: then it is settled.
+
+    Raises InstallError when they are not; then the release before is current and runs. Raises NotReadyError
+    where there is none to go back to.
     """
-    place = this.place
-    services.enable(place, this.roles)
-    if this.given.no_start or not place.live:
-        place.say(
-            "services", "not started, as you said" if this.given.no_start else "not started: no machine"
-        )
+    place, services = job.place, job.services
+    if services is None:
+        place.say("services", "not started: no machine")
+        releases.settle(place)
         return
-    services.reload(place)
-    names, next_step = _that_can_run(this)
-    if next_step:
-        place.say("next", next_step)
+    off = services.enable([name for role in roles for name in (*BESIDE[role], *SERVICES[role])])
+    if off:
+        place.did("services", f"enables {' '.join(off)}")
+    services.reload()
+    if job.given.no_start:
+        place.say("services", "not started, as you said")
+        releases.tidy(place)
+        return
+    names = _that_can_run(place, services, roles)
     if not anew and all(services.is_active(name) for name in names):
         place.say("services", f"ready: {' '.join(names) or 'none of them can run yet'}")
         return
-    services.start_beside(place, this.roles)
-    why = services.restart(names, this.given.ready_s)
-    if why:
-        raise InstallError(f"{why}; {_take_back(this, names, before)}")
-    if names:
-        place.did("services", f"ready: {' '.join(names)}")
+    _start_beside(place, services, roles)
+    if why := services.restart(names, job.given.ready_s):
+        raise _taken_back(job, roles, way, names, why)
+    place.did("services", f"ready: {' '.join(names) or 'none of them can run yet'}")
+    releases.settle(place)
 
 
-def _take_back(this: Started, names: Sequence[str], before: str | None) -> str:
+def _start_beside(place: Place, services: Services, roles: Sequence[str]) -> None:
+    """Put the firewall in force; say so where the kernel does not take it, for the speaker runs without."""
+    if "speaker" not in roles:
+        return
+    if why := services.restart(["overheard-firewall"], 30.0):
+        place.say("firewall", f"not in force: {why}")
+    services.begin("overheard-calls.timer")
+
+
+def _taken_back(job: Job, roles: Sequence[str], way: Way, names: Sequence[str], why: str) -> InstallError:
     """Go back to the release before, if there is one; says what became of it."""
-    place = this.place
-    failed = releases.current(place)
-    if before is None or before == failed:
-        return f"mend it, see `overheard-device doctor --config {SETTINGS}`, and run this again"
-    releases.switch(place, before)
-    files.lay(place, this.roles)
-    services.reload(place)
-    again = services.restart(names, this.given.ready_s)
-    if failed != releases.previous(place):
-        shutil.rmtree(place.at(RELEASES) / str(failed), ignore_errors=True)
-    return f"went back to {before}, {'and ' + again if again else 'which is ready'}"
+    place, services = job.place, job.services
+    if services is None or way.before is None or way.before == releases.current(place):
+        look = f"sudo -u {USERS['speaker']} overheard-device doctor"
+        if "speaker" not in roles:
+            look = "sudo journalctl --unit overheard-cloud"
+        return NotReadyError(f"{why}; see `{look}`, mend it, and run this again")
+    releases.go_back(place, *way)
+    files.lay(place, roles)
+    services.reload()
+    again = services.restart(names, job.given.ready_s)
+    return InstallError(f"{why}; went back to {way.before}, {'and ' + again if again else 'which is ready'}")
 
 
-def _that_can_run(this: Started) -> tuple[list[str], str]:
-    """Those of the services that can run now, and what has to be done for the others."""
-    names = [name for role in this.roles for name in services.SERVICES[role]]
-    if "speaker" not in this.roles:
-        return names, ""
-    others = [name for name in names if name not in services.SERVICES["speaker"]]
-    said = settings(this.place)
+def _that_can_run(place: Place, services: Services, roles: Sequence[str]) -> list[str]:
+    """Those of the services that can run now; says what has to be done for the others."""
+    names = [name for role in roles for name in SERVICES[role]]
+    if "speaker" not in roles:
+        return names
+    others = [name for name in names if name not in SERVICES["speaker"]]
+    said = settings(place)
     if not said.get("cloud", {}).get("root"):
-        return others, f"name a cloud in {SETTINGS}, and run this again"
-    if said.get("uplink", {}).get("ca") and not (this.place.at(STATE) / "tls.pem").exists():
-        services.systemctl("start", "--no-block", "overheard-provision")
-        return others, (
-            "the speaker asks for its certificate, see journalctl -u overheard-provision; "
-            "approve it on the cloud: overheard-cloud devices list"
+        place.say("next", f"name a cloud in {SETTINGS}, and run this again")
+        return others
+    if said.get("uplink", {}).get("ca") and not (place.at(STATE) / "tls.pem").exists():
+        services.begin("overheard-provision")
+        place.say(
+            "next",
+            "the speaker asks for its certificate, sudo journalctl -u overheard-provision says as whom; "
+            f"approve it on the cloud's machine: {CLOUDS} list, then {CLOUDS} approve ovh-...",
         )
-    return names, ""
+        return others
+    return names

@@ -179,7 +179,7 @@ def at_home() -> str:
     settings = ETC / "speaker.toml"
     settings.write_text(settings.read_text().replace('name = "pi"', 'name = "sim"'))
     said = install(SOURCE)
-    assert "approve it on the cloud" in said, said
+    assert "approve it on the cloud's machine" in said, said
     device = first(asked_for, 60)
     cloud("devices", "approve", device)
     first(lambda: state() == "active", 120)

@@ -1,13 +1,13 @@
-"""What can be done inside the speaker's own box, and what can be once a wall is taken away: its unit file,
-with another ExecStart and without some of its lines.
+"""What can be done inside a unit's own box, and what can be once a wall is taken away: its unit file, with
+another ExecStart and without some of its lines.
 """
 
 from pathlib import Path
 
 from device.protections import WALLS, Protections
-from scripts.units_machine import AFAR, BROKER, ELSEWHERE, NAMES, Machine
+from scripts.units_machine import AFAR, BROKER, ELSEWHERE, NAMES, RESOLVER, Machine
 
-UNIT = Path(__file__).resolve().parents[1] / "systemd/overheard-device.service"
+SYSTEMD = Path(__file__).resolve().parents[1] / "systemd"
 LOOK = "/opt/overheard/current/bin/python -m device.protections"
 
 BROKERS = [f"tcp:{BROKER}:8883", f"tcp:{BROKER}:8884"]
@@ -19,7 +19,9 @@ OTHERS = [
     f"udp:{NAMES}:53",
     f"tcp:{AFAR}:443",
 ]
-PLACES = [*BROKERS, *OTHER_PORTS, *OTHERS]
+HERE = [f"tcp:{RESOLVER}:53", f"udp:{RESOLVER}:53", "tcp:127.0.0.1:8080"]
+IN_BETWEEN = ["unix:/run/dbus/system_bus_socket"]  # who would call for it
+PLACES = [*BROKERS, *OTHER_PORTS, *OTHERS, *HERE, *IN_BETWEEN]
 
 # Which lines each wall is made of. Any filter of system calls brings no-new-privileges with it.
 FILTERS = ("System", "Restrict", "MemoryDeny", "LockPers", "Protect", "Private")
@@ -43,10 +45,11 @@ LINES = {
 }
 
 
-def inside(machine: Machine, name: str, run: str, *without: str) -> list[str]:
-    """What a program says that runs in the speaker's box, but for the lines that begin with `without`."""
+def inside(machine: Machine, name: str, run: str, *without: str, unit: str = "device") -> list[str]:
+    """What a program says that runs in the unit's box, but for the lines that begin with `without`."""
     dropped = ("Type=", "Restart=", "Watchdog", "RestartPrevent", *without)
-    lines = [line for line in UNIT.read_text(encoding="utf-8").splitlines() if not line.startswith(dropped)]
+    whole = (SYSTEMD / f"overheard-{unit}.service").read_text(encoding="utf-8")
+    lines = [line for line in whole.splitlines() if not line.startswith(dropped)]
     own = ["[Service]", "Type=oneshot", *([] if "IPAddress" in without else [f"IPAddressAllow={BROKER}"])]
     text = "\n".join(lines).replace("[Service]", "\n".join(own))
     at = next(line for line in lines if line.startswith("ExecStart="))
@@ -75,8 +78,15 @@ def _found(said: list[str]) -> Protections:
 
 def reached(machine: Machine, name: str, *without: str) -> dict[str, str]:
     """Which places are reached from inside, and why the others are not."""
-    said = inside(machine, name, f"/usr/bin/python3 /proof/reach.py {' '.join(PLACES)}", *without)
-    return {words[0]: words[1] for words in (line.split() for line in said) if words[0] in PLACES}
+    return _reached(inside(machine, name, _reach(PLACES), *without), PLACES)
+
+
+def _reach(places: list[str]) -> str:
+    return f"/usr/bin/python3 /proof/reach.py {' '.join(places)}"
+
+
+def _reached(said: list[str], places: list[str]) -> dict[str, str]:
+    return {words[0]: words[1] for words in (line.split() for line in said) if words[0] in places}
 
 
 def firewalls(machine: Machine) -> str:
@@ -88,17 +98,41 @@ def firewalls(machine: Machine) -> str:
     found = _found(inside(machine, "reach-ports-gone", LOOK, *alone))
     assert found.missing == ("ports",), str(found)
     said.append(
-        _judged("IPAddressAllow alone", reached(machine, "reach-addresses", *alone), BROKERS + OTHER_PORTS)
+        _judged(
+            "IPAddressAllow alone",
+            reached(machine, "reach-addresses", *alone),
+            BROKERS + OTHER_PORTS + HERE,
+        )
     )
-    said.append(_judged("neither", reached(machine, "reach-none", *alone, "IPAddress"), PLACES))
+    said.append(_judged("neither", reached(machine, "reach-none", *alone, "IPAddress", "Inacc"), PLACES))
     machine.do("systemctl", "start", "overheard-firewall")
     said.append(_judged("nftables alone", reached(machine, "reach-ports", "IPAddress"), BROKERS))
     return "\n".join(said)
 
 
-def _judged(which: str, found: dict[str, str], expected: list[str]) -> str:
+def brokers_view(machine: Machine) -> str:
+    """What the broker sees of the cloud, whose user it is: its own folder, and neither vault nor keys, by
+    whichever way; without the lines that close them, all of it.
+    """
+    state, root = "/var/lib/overheard-cloud", f"/proc/{machine.shows('overheard-cloud', 'MainPID')}/root"
+    own = [f"file:{state}/broker"]
+    closed = [f"file:{state}/{folder}" for folder in ("vault", "keys", "broker/for-a-new-speaker")]
+    around = [f"file:{root}{state}/vault"]
+    places = [*own, *closed, *around]
+    said = inside(machine, "view-broker", _reach(places), unit="broker")
+    lines = ("TemporaryFileSystem", "BindPaths", "InaccessiblePaths")
+    without = inside(machine, "view-open", _reach(places), *lines, unit="broker")
+    return "\n".join(
+        (
+            _judged("the broker", _reached(said, places), own, places),
+            _judged("without those lines", _reached(without, places), own + closed, places),
+        )
+    )
+
+
+def _judged(which: str, found: dict[str, str], expected: list[str], asked: list[str] = PLACES) -> str:
     got = {place for place, how in found.items() if how == "reached"}
-    assert len(found) == len(PLACES), f"{which}: not all were tried: {found}"
+    assert len(found) == len(asked), f"{which}: not all were tried: {found}"
     assert got == set(expected), f"{which}: {found}"
     refused = sorted({how for how in found.values() if how != "reached"})
     others = f"; the others: {', '.join(refused)}" if refused else ""

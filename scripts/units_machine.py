@@ -16,7 +16,8 @@ from typing import Any, Self
 BOOT = ("systemd-nspawn", "--quiet", "--capability=all", "--system-call-filter=bpf", "--register=no")
 BOOT_S = 60.0
 HOME, BROKER, ELSEWHERE = "10.77.0.1", "10.77.0.2", "10.77.0.3"  # on one line, as at home
-NAMES, AFAR = "8.8.8.8", "203.0.113.9"
+NAMES, AFAR = "192.0.2.53", "203.0.113.9"  # RFC 5737: nobody's
+RESOLVER = "127.0.0.53"  # on the machine itself, as systemd-resolved's
 
 WORLD = f"""\
 ip netns add world

@@ -38,8 +38,7 @@ def make(cache: Path) -> Path:
     """A fresh root in `cache`; what does not change is made once."""
     base, root = cache / "bookworm", cache / "machine"
     if not (base / "usr").is_dir():
-        command = ["mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(base)]
-        _run(*command, "http://deb.debian.org/debian")
+        _run("mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(base))
     shutil.rmtree(root, ignore_errors=True)
     _run("cp", "-a", "--reflink=auto", str(base), str(root))
     return root

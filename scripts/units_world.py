@@ -1,10 +1,11 @@
-"""The world outside of the machine of scripts/prove_units: its addresses answer, on these ports."""
+"""The world outside of the machine of scripts/prove_units: its addresses answer, on these ports.
+
+python3 units_world.py NAMES PORT ...     the address at which datagrams are answered, too, on port 53
+"""
 
 import asyncio
+import sys
 from typing import cast
-
-PORTS = (22, 53, 80, 443, 1883, 8080)
-NAMES = ("8.8.8.8", 53)
 
 
 class Echo(asyncio.DatagramProtocol):
@@ -26,9 +27,10 @@ async def take(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 async def serve() -> None:
     """Listen until it is stopped."""
-    for port in PORTS:
-        await asyncio.start_server(take, "0.0.0.0", port)
-    await asyncio.get_running_loop().create_datagram_endpoint(Echo, local_addr=NAMES)
+    names, *ports = sys.argv[1:]
+    for port in ports:
+        await asyncio.start_server(take, "0.0.0.0", int(port))
+    await asyncio.get_running_loop().create_datagram_endpoint(Echo, local_addr=(names, 53))
     await asyncio.Event().wait()
 
 

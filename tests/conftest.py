@@ -1,10 +1,11 @@
-"""Which tests are long, and pins for those of the real board.
+"""Which tests are long, which may not be skipped where all is installed, and pins for the real board.
 
 What is long plays many rounds of something, and what it finds does not hang on the Python. `scripts/test`
 runs it; `scripts/test --all` does so with the first Python alone.
 """
 
-from collections.abc import Iterator
+import os
+from collections.abc import Generator, Iterator
 
 import pytest
 from gpiozero import Device
@@ -15,12 +16,29 @@ LONG = {
     "test_two_processes.py",
 }  # fmt: skip
 
+INSTALLED = (
+    "ALSA: ", "espeak-ng is not", "libusb is not", "mosquitto is not", "nftables is not", "no chromium",
+    "no gcc", "not installed: ", "systemd-analyze is not",
+)  # fmt: skip
+"""How a skip begins whose cause .ci/run installs. There it would hide that the real thing was never tried."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark them."""
     for item in items:
         if item.path.name in LONG:
             item.add_marker(pytest.mark.long)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where all is installed, a test that is skipped because something is not has failed."""
+    report = yield
+    if "OVERHEARD_ALL_INSTALLED" in os.environ and report.skipped and isinstance(report.longrepr, tuple):
+        why = report.longrepr[2].removeprefix("Skipped: ")
+        if why.startswith(INSTALLED):
+            report.outcome, report.longrepr = "failed", f"skipped, though .ci/run installs it: {why}"
+    return report
 
 
 @pytest.fixture

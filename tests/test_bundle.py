@@ -202,6 +202,18 @@ def test_even_a_signed_archive_stays_in_its_folder(tmp_path, key, room, add, sai
     assert not Path("/etc/out").exists()
 
 
+def test_a_signed_archive_with_a_name_that_no_file_can_have_is_refused(tmp_path, key, room):
+    def add(tar: tarfile.TarFile) -> None:
+        info = tarfile.TarInfo("plain")
+        info.pax_headers = {"path": "a\0b"}
+        tar.addfile(info, io.BytesIO())
+
+    bundle = signed(pack(tmp_path / "overheard.tar.gz", add))
+    with pytest.raises(UpdateError, match="cannot be unpacked") as refused:
+        verified(bundle, key, room, allow_older=False)
+    assert "\n" not in str(refused.value)
+
+
 def test_a_signed_archive_that_is_no_archive_is_refused(tmp_path, key, room):
     path = tmp_path / "overheard.tar.gz"
     path.write_bytes(b"no archive")

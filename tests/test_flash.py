@@ -1,14 +1,13 @@
 """scripts/flash: what it puts onto a card lets nobody in, and cloud-init and netplan read it."""
 
 import hashlib
-import io
 import json
 import lzma
 import os
+import re
 import shutil
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
 import pytest
@@ -17,110 +16,71 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from device.bundle import KEY_NAME, Manifest, note_of
 from device.ledger import Signer
+from tests.written_card import (
+    PASSWORD,
+    ROOT,
+    SSH_KEY,
+    STYLES,
+    boot_partition,
+    contents,
+    flash,
+    private_key,
+    refused,
+    words_for,
+)
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
+sys.path.insert(0, str(ROOT / "scripts"))
 
 from flash_card import FlashError, require_removable
-from flash_files import Wishes, card_files
+from flash_cloud_init import GROUPS
+from flash_files import card_files
 from flash_imager import write_list
 from flash_wifi import Wifi, read_wifi, wifi
+from flash_wishes import Wishes
 
-ROOT = Path(__file__).resolve().parents[1]
-SIGNER = Signer(KEY_NAME, Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
-PASSWORD = "correct horse battery staple"
-SSH_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFxLtOD14ASkvU7xjkfwqkz1q6s04enMm9LYpLhVSTsI me@home"
 WISHES = Wishes("cloudinit-rpi", "kitchen", "owner", SSH_KEY, None, "Europe/London", "generic-usb", "0" * 64)
 
 
 @pytest.fixture
 def boot(tmp_path: Path) -> Path:
-    """What the boot partition of Trixie has, as far as it matters."""
-    folder = tmp_path / "bootfs"
-    folder.mkdir()
-    (folder / "config.txt").write_text("arm_64bit=1\n")
-    (folder / "cmdline.txt").write_text("console=tty1 root=PARTUUID=0-02 rootwait quiet\n")
-    (folder / "user-data").write_text("#cloud-config\n# as it came\n")
-    (folder / "meta-data").write_text("dsmode: local\n")
-    return folder
+    return boot_partition(tmp_path / "bootfs")
 
 
 @pytest.fixture
 def given(tmp_path: Path, boot: Path) -> list[str]:
-    """The words of a command line: with everything that can be given."""
-    bundle, key = tmp_path / "overheard-1.0.0.tar.gz", tmp_path / "release.key.pub"
-    pack(bundle, "the installer:")
-    note_of(bundle).write_text(Manifest.of(bundle, "1.0.0").sign(SIGNER), encoding="utf-8")
-    key.write_text(SIGNER.vkey + "\n")
-    (tmp_path / "id.pub").write_text(SSH_KEY + "\n")
-    (tmp_path / "wifi").write_text(f'Home: "#1"\n{PASSWORD}\nGB\n')
-    join = tmp_path / "for-a-new-speaker"
-    join.mkdir()
-    for name in ("ca.crt", "claim.crt", "claim.key", "speaker.toml"):
-        (join / name).write_text(f"the cloud's {name}\n")
-    return [
-        str(boot), "--bundle", str(bundle), "--release-key", str(key), "--join", str(join),
-        "--ssh-key", str(tmp_path / "id.pub"), "--wifi-file", str(tmp_path / "wifi"),
-    ]  # fmt: skip
+    return words_for(boot, tmp_path)
 
 
-def pack(archive: Path, says: str) -> None:
-    """A release whose installer only says that it ran, and with which words."""
-    program = f"import sys; print({says!r}, *sys.argv[1:])\n".encode()
-    member = tarfile.TarInfo("scripts/install")
-    member.size = len(program)
-    with tarfile.open(archive, "w:gz") as tar:
-        tar.addfile(member, io.BytesIO(program))
-
-
-def flash(words: list[str]) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, ROOT / "scripts" / "flash", *words]
-    return subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL
-    )
-
-
-def refused(words: list[str]) -> str:
-    done = flash(words)
-    assert done.returncode == 1, done.stdout + done.stderr
-    (line,) = done.stderr.strip().splitlines()
-    return line
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-@pytest.mark.parametrize("style", ["cloudinit-rpi", "systemd"])
-def test_a_card_is_written_and_written_again_the_same(boot, given, style):
-    before = contents(boot)
-    words = [*given, "--style", style, "--hostname", "kitchen"]
-    done = flash(words)
-    assert done.returncode == 0, done.stderr
-    after = contents(boot)
-    for name in before:
-        assert after[name] == before[name] or after[name + ".before-overheard"] == before[name]
-    again = flash(words)
-    assert "written" not in again.stdout, again.stdout
-    assert contents(boot) == after
-
-
-def test_what_nobody_asked_for_any_more_goes(boot, given):
-    assert flash(given).returncode == 0
-    assert (boot / "overheard" / "join" / "claim.key").exists()
-    at = given.index("--join")
-    assert flash(given[:at] + given[at + 2 :]).returncode == 0
-    assert not (boot / "overheard" / "join" / "claim.key").exists()
-
-
-@pytest.mark.parametrize("style", ["cloudinit-rpi", "systemd"])
-def test_no_password_and_no_private_key_is_on_a_card(boot, given, style):
+@pytest.mark.parametrize("style", STYLES)
+def test_no_password_and_no_private_key_but_the_claim_is_on_a_card(boot, given, style):
     assert flash([*given, "--style", style]).returncode == 0
-    for name, content in contents(boot).items():
+    on_card = contents(boot)
+    keys = {name for name, content in on_card.items() if b"PRIVATE KEY" in content}
+    assert keys == {"overheard/join/claim.key"}
+    for name, content in on_card.items():
         assert PASSWORD.encode() not in content, name
-        assert b"PRIVATE KEY" not in content, name
         for word in (b"plain_text_passwd", b"chpasswd", b"$6$", b"$5$", b"$y$", b"hashed_passwd"):
             if name != "overheard/release.tar.gz":
                 assert word not in content, name
+
+
+@pytest.mark.parametrize("name", ["ca.crt", "claim.crt", "speaker.toml"])
+def test_a_private_key_in_another_place_is_refused(boot, given, tmp_path, name):
+    before = contents(boot)
+    (tmp_path / "for-a-new-speaker" / name).write_bytes(private_key())
+    assert "private key" in refused(given)
+    assert contents(boot) == before
+
+
+def test_the_page_names_each_file_that_has_the_wifis_key(boot, given):
+    key = wifi('Home: "#1"', PASSWORD, "GB").key.encode()
+    found = set()
+    for style in STYLES:
+        assert flash([*given, "--style", style]).returncode == 0
+        found |= {name for name, content in contents(boot).items() if key in content}
+    page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    (row,) = re.findall(r"^\| (.+) \| your Wi-Fi's name, and the key", page, re.MULTILINE)
+    assert found == set(re.findall(r"`([^`]+)`", row))
 
 
 def test_nobody_can_log_in_but_with_the_owners_key(boot, given):
@@ -203,7 +163,9 @@ def test_a_wifi_that_cannot_be_one_is_refused_and_its_password_not_said(tmp_path
         {"profile": "../../x"},
         {"profile": "no-such-array"},
         {"ssh_key": "-----BEGIN OPENSSH PRIVATE KEY-----\nx\n"},
-        {"ssh_key": "ssh-ed25519 AAAA\nssh-ed25519 BBBB\n"},
+        {"ssh_key": "ssh-ed25519 AAAA\nssh-ed25519 BBBB"},
+        {"ssh_key": "ssh-ed25519 AAAA me\nssh-ed25519 BBBB"},
+        {"ssh_key": "ssh-ed25519 AAAA me\x7f"},
     ],
     ids=str,
 )
@@ -212,6 +174,34 @@ def test_wishes_that_make_no_sense_are_refused(boot, wish):
         card_files(WISHES._replace(**wish), boot, boot / "config.txt", None)
     assert "\n" not in str(refused.value)
     assert "PRIVATE" not in str(refused.value)
+
+
+def names_taken() -> set[str]:
+    """Users and groups of Debian where this is one, of Pi OS as far as we add somebody to them, and ours."""
+    ours = (ROOT / "systemd" / "overheard.sysusers.conf").read_text()
+    lists = [Path("/usr/share/base-passwd") / name for name in ("passwd.master", "group.master")]
+    debian = "".join(path.read_text() for path in lists if path.exists())
+    names = set(re.findall(r"^[ug] (\S+)", ours, re.MULTILINE))
+    return names | set(re.findall(r"^([\w-]+):", debian, re.MULTILINE)) | set(GROUPS.split(","))
+
+
+def test_the_owner_has_no_name_that_the_system_or_the_speaker_has(boot):
+    names = names_taken()
+    assert {"overheard", "overheard-cloud", "gpio", "netdev"} < names
+    for name in (*names, "systemd-network", "_apt"):
+        with pytest.raises(FlashError, match=f"--user {name}: "):
+            card_files(WISHES._replace(user=name), boot, boot / "config.txt", None)
+    assert card_files(WISHES._replace(user="listener"), boot, boot / "config.txt", None)
+
+
+def test_the_comment_of_a_key_is_of_any_letters_but_its_file_is_text(boot, given, tmp_path):
+    comment = "J\u00fcrgen's \u5bb6"
+    (tmp_path / "id.pub").write_text(f"{SSH_KEY} {comment}\n", encoding="utf-8")
+    assert flash(given).returncode == 0
+    (user,) = yaml.safe_load((boot / "user-data").read_text(encoding="utf-8"))["users"]
+    assert user["ssh_authorized_keys"] == [f"{SSH_KEY} {comment}"]
+    (tmp_path / "id.pub").write_bytes(f"{SSH_KEY} J\u00fcrgen\n".encode("latin-1"))
+    assert "id.pub: not text of UTF-8; name the file" in refused(given)
 
 
 @pytest.mark.parametrize("lost", ["config.txt", "cmdline.txt"])
@@ -283,32 +273,6 @@ def test_spi_is_switched_on_for_lights_that_need_it_once(boot, given):
     for _ in range(2):
         assert flash([*given, "--profile", "respeaker-2mic-hat"]).returncode == 0
         assert (boot / "config.txt").read_text().splitlines().count("dtparam=spi=on") == 1
-
-
-def test_the_first_boot_installs_the_release_that_was_verified_or_nothing(boot, given):
-    """The script of the card, but for its place, and a systemctl that only says what it was told."""
-    assert flash(given).returncode == 0
-    card = boot / "overheard"
-    script = (card / "first-boot").read_text().replace("/boot/firmware", str(boot))
-    told = {"PATH": os.environ["PATH"], "BASH_FUNC_systemctl%%": "() { echo systemctl $@; }"}
-
-    def first_boot() -> subprocess.CompletedProcess[str]:
-        return subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False, env=told)
-
-    good = (card / "release.tar.gz").read_bytes()
-    pack(card / "release.tar.gz", "another installer:")
-    refused = first_boot()
-    assert refused.returncode != 0
-    assert "installer" not in refused.stdout
-    assert (card / "join" / "claim.key").exists()
-    (card / "release.tar.gz").write_bytes(good)
-    done = first_boot()
-    words = f"--profile generic-usb --release-key {card}/release.key --join {card}/join"
-    assert done.stdout.splitlines() == [
-        f"the installer: {words}",
-        "systemctl disable overheard-first-boot.service",
-    ]
-    assert not (card / "join" / "claim.key").exists()
 
 
 @pytest.mark.skipif(not shutil.which("cloud-init"), reason="cloud-init is not installed")

@@ -34,6 +34,8 @@ def wheel(folder: Path, version: str, says: str) -> None:
     info = f"overheard-{version}.dist-info"
     members = {
         "small_device.py": f"def main() -> None:\n    print({says!r})\n",
+        "hardware/profiles/generic-usb.toml": "",
+        "hardware/profiles/respeaker-usb-4mic.toml": "",
         f"{info}/METADATA": f"{METADATA}Version: {version}\nProvides-Extra: pi\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         f"{info}/entry_points.txt": "[console_scripts]\noverheard-device = small_device:main\n",
@@ -160,7 +162,10 @@ def is_installed(home: Home, tmp_path: Path) -> None:
 
 def is_installed_again(home: Home) -> None:
     before = home.everything()
-    assert "nothing to do" in good(home.install("1.0.0", "--profile", "generic-usb"))
+    assert "nothing to do" in good(home.install("1.0.0", "--profile", "respeaker-usb-4mic"))
+    said = good(home.install("1.0.0", "--profile", "generic-usb"))
+    assert 'it says profile "respeaker-usb-4mic", you said "generic-usb": change it there' in said
+    assert "as it should be" not in said
     assert home.everything() == before
 
 
@@ -215,6 +220,11 @@ def keeps_the_key_that_was_pinned(home: Home, tmp_path: Path) -> None:
 
 def is_removed_but_for_what_is_the_owners(home: Home) -> None:
     settings = home.at(SETTINGS).read_text()
+    mine = home.at(f"{UNIT}.d/mine.conf")
+    mine.write_text("[Service]\nNice=5\n")
+    assert "mine.conf, yours" in good(home.install("1.1.0", "--uninstall"))
+    assert [path.name for path in mine.parent.iterdir()] == ["mine.conf"]
+    mine.unlink()
     good(home.install("1.1.0", "--uninstall"))
     assert set(home.contents()) == {
         "etc/overheard/speaker.toml", "etc/overheard/release.key",

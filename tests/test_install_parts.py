@@ -10,11 +10,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 
 from install_calls import calls
 from install_machine import ROOM_BYTES, Machine, wanted
+from install_options import parse
 from install_pip import Pip
 from install_place import InstallError, Owner, Place
 from install_settings import pin, write_speaker
+from install_steps import update
+
+from tests.new_speaker import for_a_new_speaker
 
 PI = Machine(bits=64, kind="aarch64", python=(3, 13), is_root=True, free_bytes=ROOM_BYTES)
+NAME = "0xC0A80105"
+"""No address to Python, and a name whose address the system finds by itself, without asking anybody."""
 GIVEN = {
     "profile": "generic-usb", "join": None, "broker": None, "ca": None, "claim": None, "claim_key": None,
     "cloud_root": None,
@@ -35,14 +41,22 @@ def one_line(refused: pytest.ExceptionInfo[InstallError]) -> str:
         (PI._replace(kind="armv7l"), "64-bit"),
         (PI._replace(python=(3, 9)), "older than 3.11"),
         (PI._replace(is_root=False), "sudo"),
-        (PI._replace(free_bytes=ROOM_BYTES - 1), "make room"),
     ],
-    ids=["32-bit Python on a 64-bit kernel", "32-bit kernel", "old Python", "no root", "no space"],
+    ids=["32-bit Python on a 64-bit kernel", "32-bit kernel", "old Python", "no root"],
 )
 def test_a_machine_that_will_not_do_is_told_why(machine, said):
     PI.check()
     with pytest.raises(InstallError, match=said) as refused:
         machine.check()
+    one_line(refused)
+
+
+def test_room_is_asked_for_where_a_release_is_made_and_not_before():
+    PI.check_room()
+    full = PI._replace(free_bytes=ROOM_BYTES - 1)
+    full.check()
+    with pytest.raises(InstallError, match="make room") as refused:
+        full.check_room()
     one_line(refused)
 
 
@@ -54,7 +68,7 @@ def test_this_machine_is_what_it_is(tmp_path):
 
 
 def test_a_cloud_needs_a_broker_and_no_compiler():
-    assert "mosquitto" in wanted(["cloud"], build=True)
+    assert {"mosquitto", "espeak-ng"} <= set(wanted(["cloud"], build=True)), "answers are spoken"
     assert "gcc" not in wanted(["cloud"], build=True)
     assert "gcc" in wanted(["speaker"], build=True)
     assert "gcc" not in wanted(["speaker"], build=False), "PyAudio came as a wheel"
@@ -72,10 +86,10 @@ def test_a_broker_with_an_address_needs_no_name_server():
 
 def test_a_broker_with_a_name_needs_one_and_both_kinds_of_addresses_are_kept_apart():
     resolv_conf = "# by hand\nnameserver 192.168.1.1\nnameserver fe80::1%eth0\nnameserver 127.0.0.53\n"
-    found = calls({"uplink": {"host": "localhost", "port": 8883}}, resolv_conf)
-    assert set(found.brokers) & {"127.0.0.1", "::1"}
-    assert found.names == ("192.168.1.1", "fe80::1"), "what is on this machine needs no leave"
-    assert "add element inet overheard names4 { 192.168.1.1 }" in found.nft()
+    found = calls({"uplink": {"host": NAME, "port": 8883}}, resolv_conf)
+    assert found.brokers == ("192.168.1.5",)
+    assert found.names == ("192.168.1.1", "fe80::1", "127.0.0.53"), "one of this machine needs leave, too"
+    assert "add element inet overheard names4 { 192.168.1.1, 127.0.0.53 }" in found.nft()
     assert "add element inet overheard names6 { fe80::1 }" in found.nft()
     for line in found.nft().splitlines():
         assert not ("4 {" in line and "::" in line), line
@@ -88,39 +102,19 @@ def test_a_name_without_an_address_lets_nobody_be_called():
     assert "element" not in found.nft()
 
 
-def test_a_folder_of_the_cloud_makes_settings_that_the_firmware_reads(tmp_path):
-    from cloud_stub.broker_files import SPEAKER
-    from device.config import load
-
-    folder = tmp_path / "for-a-new-speaker"
-    folder.mkdir()
-    root = "cloud+12345678+AAAA"
-    text = SPEAKER.format(host="192.168.1.5", port=8883, guest_port=8884, root=root)
-    (folder / "speaker.toml").write_text(text)
-    for name in ("ca.crt", "claim.crt", "claim.key"):
-        (folder / name).write_text(name)
-    place = Place(tmp_path / "root")
-    write_speaker(place, argparse.Namespace(**{**GIVEN, "join": folder}))
-    settings = load(place.at("/etc/overheard/speaker.toml"))
-    assert (settings.board.name, settings.uplink.host, settings.cloud.root) == ("pi", "192.168.1.5", root)
-    assert settings.device.state_dir == "/var/lib/overheard"
-    assert Path(settings.provision.claim_key) == place.at("/etc/overheard/claim.key")
-    assert place.at("/etc/overheard/claim.key").stat().st_mode & 0o777 == 0o600
-
-
 def test_each_part_can_be_said_by_itself(tmp_path):
     from device.config import load
 
-    (tmp_path / "a").write_text("a")
+    folder = for_a_new_speaker(tmp_path)
     given = {**GIVEN, "broker": "[fd00::5]:8883", "cloud_root": "cloud+12345678+AAAA"}
-    for name in ("ca", "claim", "claim_key"):
-        given[name] = tmp_path / "a"
+    for option, name in (("ca", "ca.crt"), ("claim", "claim.crt"), ("claim_key", "claim.key")):
+        given[option] = folder / name
     place = Place(tmp_path / "root")
     write_speaker(place, argparse.Namespace(**given))
     settings = load(place.at("/etc/overheard/speaker.toml"))
     assert (settings.uplink.host, settings.uplink.port) == ("fd00::5", 8883)
     assert settings.cloud.root == "cloud+12345678+AAAA"
-    assert Path(settings.uplink.ca).read_text() == "a"
+    assert Path(settings.uplink.ca).read_bytes() == (folder / "ca.crt").read_bytes()
 
 
 @pytest.mark.parametrize("broker", ["192.168.1.5", "host:", "host:0", "host:65536", "host:mqtt"])
@@ -138,11 +132,29 @@ def test_half_a_folder_of_the_cloud_is_refused(tmp_path):
     one_line(refused)
 
 
-def test_settings_that_are_there_stay(tmp_path):
+@pytest.mark.parametrize(
+    ("asked", "left"),
+    [("respeaker-xvf3800", 0), (None, 0), ("generic-usb", 1)],
+    ids=["same", "none", "other"],
+)
+def test_settings_that_are_there_stay_and_another_profile_is_not_swallowed(tmp_path, capsys, asked, left):
+    place, mine = Place(tmp_path), b'[board]\nprofile = "respeaker-xvf3800"\n'
+    place.write("/etc/overheard/speaker.toml", mine, Owner(mode=0o600))
+    write_speaker(place, argparse.Namespace(**GIVEN | {"profile": asked}))
+    assert place.at("/etc/overheard/speaker.toml").read_bytes() == mine
+    assert place.left == left
+    said = capsys.readouterr().out
+    assert ('it says profile "respeaker-xvf3800", you said "generic-usb": change it there' in said) == bool(
+        left
+    )
+
+
+def test_without_a_word_of_it_the_profile_is_that_of_any_microphone(tmp_path):
+    from device.config import load
+
     place = Place(tmp_path)
-    place.write("/etc/overheard/speaker.toml", b"mine", Owner(mode=0o600))
-    write_speaker(place, argparse.Namespace(**GIVEN))
-    assert place.at("/etc/overheard/speaker.toml").read_bytes() == b"mine"
+    write_speaker(place, argparse.Namespace(**GIVEN | {"profile": None}))
+    assert load(place.at("/etc/overheard/speaker.toml")).board.profile == "generic-usb"
 
 
 def test_a_release_key_is_pinned_once(tmp_path):
@@ -155,6 +167,23 @@ def test_a_release_key_is_pinned_once(tmp_path):
     with pytest.raises(InstallError, match="delete that file first"):
         pin(place, other)
     assert place.at("/etc/overheard/release.key").read_text() == "name+00000000+key\n"
+
+
+@pytest.mark.parametrize("written", ["./overheard-0.2.0.tar.gz", "sub/..//overheard-0.2.0.tar.gz"])
+@pytest.mark.parametrize("word", [["--update", "{}"], ["--update={}"]], ids=["apart", "in one"])
+def test_the_bundle_is_not_passed_on_to_its_own_installer(tmp_path, monkeypatch, written, word):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub").mkdir()
+    Path("overheard-0.2.0.tar.gz").touch()
+    device = Place(tmp_path / "root").at("/opt/overheard/current/bin/overheard-device")
+    device.parent.mkdir(parents=True)
+    device.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {tmp_path}/told\nexit 8\n')
+    device.chmod(0o755)
+    said = ["--root", "root", *(part.format(written) for part in word), "--offline", "--host", "./here"]
+    assert update(parse("", said), said) == 8
+    command, bundle, _key, _path, *rest = (tmp_path / "told").read_text().splitlines()
+    assert (command, Path(bundle)) == ("update", Path(written))
+    assert rest == ["--root", "root", "--offline", "--host", "./here"]
 
 
 def test_a_file_is_whole_or_as_it_was_and_only_a_change_counts(tmp_path):

@@ -20,6 +20,7 @@ CLOUD = "The cloud shares the envelope and the ledger"
 SHARED = "The envelope and the ledger know nothing"
 PURE = "The pure core does no I/O"
 SOUND = "Sound cards and pins are opened by the Pi's board alone"
+UPDATE = "No message of the network reaches an update"
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +140,8 @@ def test_the_code_keeps_the_import_rules(tree: Path) -> None:
         ("device/ledger/note.py", "import device.envelope.topics", SHARED),
         ("device/ear.py", "import pyaudio", SOUND),
         ("hardware/panel.py", "import lgpio", SOUND),
+        ("device/orders.py", "import device.update", UPDATE),
+        ("device/certificate.py", "import device.bundle", UPDATE),  # which the line imports
         ("device/session.py", "import time", PURE),
         ("device/envelope/seal.py", "import os", PURE),
         ("device/press.py", "import device.keys", PURE),  # which opens files

@@ -14,11 +14,11 @@ from device.envelope.gaps import Gap
 from hardware.board import RATE_HZ
 from scripts.arm64_card import tape
 from scripts.arm64_opened import WORD, heard_here, room, same_as_the_room
-from scripts.arm64_page import Line, log, put
+from scripts.arm64_page import PROOFS, Line, log, put
 from scripts.arm64_root import RootError, alone
 from scripts.arm64_scene import SceneError
 from scripts.arm64_speaker import until_answered
-from scripts.arm64_steps import complaints
+from scripts.arm64_steps import STEPS, complaints
 from scripts.arm64_wheels import elf_machine, examine
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -260,3 +260,14 @@ def test_what_is_put_into_a_page_stands_between_its_marks_and_nowhere_else(tmp_p
     )
     with pytest.raises(ValueError, match="no <!-- three -->"):
         put(page, "three", "new\n")
+
+
+def test_the_page_has_a_whole_log_of_the_steps_that_there_are_and_each_was_well() -> None:
+    page = PROOFS.read_text(encoding="utf-8")
+    for suite in ("bookworm",):
+        block = page.split(f"<!-- {suite} -->")[1].split(f"<!-- /{suite} -->")[0]
+        said = [line.split(" s  ", 1) for line in block.splitlines()[3:-2]]
+        assert {before.split()[0] for before, _ in said} == {"ok"}
+        assert [any(after.startswith(f"{step.name}: ") for _, after in said) for step in STEPS] == [
+            True
+        ] * len(said)

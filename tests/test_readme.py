@@ -3,17 +3,12 @@
 import re
 import subprocess
 import sys
-from functools import cache
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-PROGRAMS = {"device": "device", "cloud": "cloud_stub", "lab": "lab"}
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -42,26 +37,6 @@ def test_every_file_that_a_page_links_to_exists(page: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
     missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
     assert missing == []
-
-
-@cache
-def help_of(program: str, command: str) -> str:
-    """What a program shows of a command; many pages name the same ones."""
-    app: Any = import_module(f"{PROGRAMS[program]}.__main__").app
-    ran = CliRunner().invoke(app, [command, "--help"], terminal_width=200)
-    assert ran.exit_code == 0, f"{program} {command}: {ran.output}"
-    return re.sub(r"\x1b\[[0-9;]*m", "", ran.output)
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_command_on_a_page_is_one_that_the_programs_know(page: Path) -> None:
-    text = page.read_text(encoding="utf-8")
-    for program, command, rest in re.findall(
-        r"^\$ \.venv/bin/overheard-(\w+) ([\w-]+)(.*)$", text, re.MULTILINE
-    ):
-        shown = help_of(program, command)
-        for option in re.findall(r" (--[a-z-]+)", rest):
-            assert option in shown, f"{program} {command} {option}"
 
 
 def test_every_script_that_the_readme_names_can_be_run() -> None:

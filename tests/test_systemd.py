@@ -2,105 +2,25 @@
 start does start. That the boxes hold is seen by scripts/prove_units, which boots them.
 """
 
-import os
 import re
 import shlex
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
-
-from install_calls import Calls
-
 from cloud_stub.loopback import accepts
 from tests.secure_home import SecureHome, needs_mosquitto, until
+from tests.unit_boxes import BOXES, SYSTEMD, faults, lines_of
 
-SYSTEMD = Path(__file__).parents[1] / "systemd"
 UNITS = sorted(SYSTEMD.glob("*.service"))
 STORAGE = "/var/lib/overheard-cloud"
 ANALYZE = shutil.which("systemd-analyze")
 
 needs_systemd = pytest.mark.skipif(ANALYZE is None, reason="systemd-analyze is not installed")
 
-
-_BOTH = """
-IPAddressDeny=any
-IPAddressAllow=localhost
-RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
-DevicePolicy=closed
-ProtectSystem=strict
-ProtectHome=yes
-PrivateTmp=yes
-PrivateIPC=yes
-PrivateMounts=yes
-ProtectProc=invisible
-ProtectClock=yes
-ProtectHostname=yes
-ProtectControlGroups=yes
-ProtectKernelLogs=yes
-ProtectKernelModules=yes
-ProtectKernelTunables=yes
-RemoveIPC=yes
-LimitCORE=0
-NoNewPrivileges=yes
-CapabilityBoundingSet=
-AmbientCapabilities=
-MemoryDenyWriteExecute=yes
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-LockPersonality=yes
-KeyringMode=private
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-SystemCallFilter=~@privileged @resources
-SystemCallErrorNumber=EPERM
-StateDirectoryMode=0700
-UMask=0077
-"""
-BOX = _BOTH.strip().splitlines()
-"""Lines of both boxes."""
-
-DEVICE = [
-    *BOX,
-    "User=overheard",
-    "Group=overheard",
-    "SupplementaryGroups=audio gpio spi",
-    "RestrictAddressFamilies=AF_NETLINK",
-    "DeviceAllow=char-alsa rw",
-    "DeviceAllow=char-gpiochip rw",
-    "DeviceAllow=char-spi rw",
-    "DeviceAllow=char-usb_device rw",
-    "RuntimeDirectoryMode=0700",
-    "MemoryMax=512M",
-    "LimitDATA=768M",
-    "TasksMax=64",
-]
-CLOUD = [
-    *BOX,
-    "User=overheard-cloud",
-    "Group=overheard-cloud",
-    "PrivateDevices=yes",
-    "PrivateUsers=yes",
-    "ProcSubset=pid",
-    "MemoryMax=2G",
-    "TasksMax=256",
-]
-BOXES = {"overheard-device.service": (DEVICE, 1.4), "overheard-cloud.service": (CLOUD, 2.0)}
-"""What a unit's box is made of, and how exposed it may be by systemd's own count (0 to 10)."""
-
-OUTSIDE = {
-    "Type", "NotifyAccess", "ExecStart", "WatchdogSec", "TimeoutStartSec", "TimeoutStopSec", "Restart",
-    "RestartSec", "RestartPreventExitStatus", "LoadCredential", "StateDirectory", "RuntimeDirectory",
-    "WorkingDirectory", "Environment",
-}  # fmt: skip
-"""Keys of [Service] that no wall is made of."""
-
-EVERY_LINE = [(name, line) for name, (box, _) in BOXES.items() for line in box]
+EVERY_LINE = [(name, line) for name, box in BOXES.items() for line in box.lines]
 
 
 def verified(unit: Path, scratch: Path) -> subprocess.CompletedProcess[str]:
@@ -126,18 +46,6 @@ def test_systemd_verifies_the_unit(unit, tmp_path):
 # -- the box -----------------------------------------------------------------------------------------------
 
 
-def service_lines(text: str) -> list[str]:
-    section = text.partition("[Service]\n")[2].partition("\n[")[0]
-    return [line for line in section.splitlines() if line and not line.startswith("#")]
-
-
-def faults(text: str, box: list[str]) -> set[str]:
-    """Lines that the box lacks, and lines that are no part of it but might open it."""
-    lines = service_lines(text)
-    opening = {line for line in lines if line not in box and line.partition("=")[0] not in OUTSIDE}
-    return {f"-{line}" for line in box if line not in lines} | {f"+{line}" for line in opening}
-
-
 def exposure(text: str, scratch: Path, limit: float) -> tuple[int, str]:
     """The exit code of systemd's own count against a limit, and what it says last."""
     assert ANALYZE is not None
@@ -148,30 +56,35 @@ def exposure(text: str, scratch: Path, limit: float) -> tuple[int, str]:
     return done.returncode, done.stdout.strip().splitlines()[-1]
 
 
+def test_every_unit_has_a_box():
+    assert set(BOXES) == {unit.name for unit in UNITS}
+
+
 @pytest.mark.parametrize("name", BOXES)
 def test_the_box_is_whole(name):
-    assert faults((SYSTEMD / name).read_text(), BOXES[name][0]) == set()
+    assert faults((SYSTEMD / name).read_text(), BOXES[name].lines) == set()
 
 
 @pytest.mark.parametrize(("name", "line"), EVERY_LINE)
 def test_a_box_without_one_of_its_lines_is_found(name, line):
     text = (SYSTEMD / name).read_text()
     assert text.count(f"\n{line}\n") == 1
-    assert faults(text.replace(f"\n{line}\n", "\n"), BOXES[name][0]) == {f"-{line}"}
+    assert faults(text.replace(f"\n{line}\n", "\n"), BOXES[name].lines) == {f"-{line}"}
 
 
 @pytest.mark.parametrize(
-    "line", ["IPAddressAllow=any", "SystemCallFilter=@mount", "ReadWritePaths=/etc", "User="]
+    "line",
+    ["IPAddressAllow=any", "SystemCallFilter=@mount", "ReadWritePaths=/etc", "User=", "ExecStart=+/bin/true"],
 )
 def test_a_line_that_opens_the_box_again_is_found(line):
     text = (SYSTEMD / "overheard-device.service").read_text().replace("\n[Install]", f"\n{line}\n\n[Install]")
-    assert faults(text, DEVICE) == {f"+{line}"}
+    assert faults(text, BOXES["overheard-device.service"].lines) == {f"+{line}"}
 
 
 @needs_systemd
 @pytest.mark.parametrize("name", BOXES)
 def test_systemd_counts_it_as_hardly_exposed(name, tmp_path):
-    code, says = exposure((SYSTEMD / name).read_text(), tmp_path, BOXES[name][1])
+    code, says = exposure((SYSTEMD / name).read_text(), tmp_path, BOXES[name].limit)
     assert code == 0, says
 
 
@@ -179,56 +92,10 @@ def test_systemd_counts_it_as_hardly_exposed(name, tmp_path):
 @pytest.mark.parametrize("line", ["PrivateMounts=yes", "RestrictNamespaces=yes", "NoNewPrivileges=yes"])
 def test_systemds_count_of_a_box_with_a_hole_is_too_high(line, tmp_path):
     text = (SYSTEMD / "overheard-device.service").read_text()
-    code, says = exposure(text.replace(f"\n{line}\n", "\n"), tmp_path, BOXES["overheard-device.service"][1])
+    code, says = exposure(
+        text.replace(f"\n{line}\n", "\n"), tmp_path, BOXES["overheard-device.service"].limit
+    )
     assert code != 0, says
-
-
-# -- the firewall ------------------------------------------------------------------------------------------
-
-needs_nft = pytest.mark.skipif(
-    os.getuid() != 0 or not shutil.which("nft") or not shutil.which("unshare"),
-    reason="nftables and a network of its own take root, nft and unshare",
-)
-RULES = SYSTEMD / "overheard.nft"
-CALLS = Calls(("192.168.1.5", "fd00::5"), (8883, 8884), ("192.168.1.1", "fd00::1"))
-ELSEWHERE = """
-import os
-from device.protections import WALLS
-os.setuid({user})
-print(WALLS["ports"](), WALLS["addresses"]())
-"""
-
-
-def in_a_network_of_its_own(script: str) -> subprocess.CompletedProcess[str]:
-    command = ["unshare", "--net", "sh", "-ec", f"ip link set lo up\n{script}"]
-    root = RULES.parents[1]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=root, timeout=60)
-
-
-def rules_for(user: int, scratch: Path) -> Path:
-    """The rules, for a user that is here."""
-    file = scratch / "overheard.nft"
-    file.write_text(RULES.read_text().replace('"overheard"', str(user)))
-    return file
-
-
-@needs_nft
-def test_nft_takes_the_rules_and_takes_them_again(tmp_path):
-    file = rules_for(65534, tmp_path)
-    more = tmp_path / "broker.nft"
-    more.write_text(CALLS.nft())
-    done = in_a_network_of_its_own(f"nft -c -f {file}\nnft -f {file}\nnft -f {file}\nnft -f {more}")
-    assert (done.returncode, done.stderr) == (0, "")
-    file.write_text(file.read_text().replace("ip daddr . tcp dport", "ip daddr . tcp door"))
-    assert in_a_network_of_its_own(f"nft -c -f {file}").returncode != 0
-
-
-@needs_nft
-def test_the_speaker_sees_that_its_rules_are_in_force_and_nobody_else_is_meant(tmp_path):
-    file = rules_for(65534, tmp_path)
-    asks = {user: f"{sys.executable} -c '{ELSEWHERE.format(user=user)}'" for user in (65534, 65533)}
-    done = in_a_network_of_its_own(f"{asks[65534]}\nnft -f {file}\n{asks[65534]}\n{asks[65533]}")
-    assert done.stdout.splitlines() == ["False False", "True False", "False False"], done.stderr
 
 
 @needs_systemd
@@ -237,6 +104,69 @@ def test_systemd_would_say_if_something_were_wrong(tmp_path):
     text = (SYSTEMD / "overheard-broker.service").read_text()
     broken.write_text(text.replace("ProtectSystem=", "ProtectSistem="))
     assert "ProtectSistem" in verified(broken, tmp_path).stderr
+
+
+# -- the speaker's first day -------------------------------------------------------------------------------
+
+
+def starts(name: str, scratch: Path) -> bool:
+    """Whether a unit's conditions hold, were `scratch` the root."""
+    assert ANALYZE is not None
+    text = (SYSTEMD / f"overheard-{name}.service").read_text()
+    conditions = [line for line in lines_of(text, "Unit") if line.startswith("Condition")]
+    command = [ANALYZE, "condition", *(re.sub(r"=(\|?!?)/", rf"=\1{scratch}/", line) for line in conditions)]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+@needs_systemd
+@pytest.mark.parametrize(
+    ("there", "begin"),
+    [
+        pytest.param((), {"device"}, id="a broker without certificates"),
+        pytest.param(("claim.key",), {"provision"}, id="a new speaker"),
+        pytest.param(("tls.pem",), {"device"}, id="any other"),
+        pytest.param(
+            ("claim.key", "tls.pem"), {"provision", "device"}, id="the power went before the claim did"
+        ),
+    ],
+)
+def test_a_new_speaker_asks_first_and_a_claim_that_was_left_is_taken_up_again(there, begin, tmp_path):
+    for name in there:
+        file = tmp_path / ("etc" if name == "claim.key" else "var/lib") / "overheard" / name
+        file.parent.mkdir(parents=True)
+        file.touch()
+    assert {name for name in ("device", "provision") if starts(name, tmp_path)} == begin
+
+
+@pytest.mark.parametrize("left", [(), ("tls.pem",)])
+def test_a_claim_is_removed_where_there_is_a_certificate_however_the_asking_ended(left, tmp_path):
+    for name in ("claim.key", *left):
+        (tmp_path / name).touch()
+    text = (SYSTEMD / "overheard-provision.service").read_text()
+    (line,) = re.findall(r"^ExecStopPost=\+(.*)$", text, re.MULTILINE)
+    for folder in ("/var/lib/overheard", "/etc/overheard"):
+        line = line.replace(folder, str(tmp_path))
+    assert subprocess.run(shlex.split(line), check=False).returncode == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(left or ("claim.key",))
+
+
+def test_no_boot_waits_for_an_approval_and_who_is_refused_does_not_ask_at_once():
+    lines = lines_of((SYSTEMD / "overheard-provision.service").read_text())
+    assert "Type=exec" in lines
+    (pause,) = (int(line[11:]) for line in lines if line.startswith("RestartSec="))
+    assert pause >= 600
+
+
+@needs_systemd
+def test_the_speakers_user_is_in_the_groups_of_its_unit(tmp_path):
+    """`sudo -u overheard overheard-device doctor` has no more than that."""
+    (tmp_path / "etc").mkdir()
+    command = ["systemd-sysusers", f"--root={tmp_path}", SYSTEMD / "overheard.sysusers.conf"]
+    subprocess.run(command, capture_output=True, check=True)
+    there = (line.split(":") for line in (tmp_path / "etc/group").read_text().splitlines())
+    unit = lines_of((SYSTEMD / "overheard-device.service").read_text())
+    (wanted,) = (line.partition("=")[2] for line in unit if line.startswith("SupplementaryGroups="))
+    assert {name for name, _, _, members in there if members == "overheard"} == set(wanted.split())
 
 
 @needs_mosquitto

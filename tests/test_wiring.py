@@ -59,3 +59,16 @@ def test_every_board_has_a_parts_list_and_its_picture_in_the_guide(name: str) ->
     assert f"({name}.svg)" in guide
     assert load_profile(name).wiring.parts
     assert all(part in guide for part in load_profile(name).wiring.parts)
+
+
+def test_the_jumper_that_the_guide_names_joins_the_mute_pin_to_a_ground_beside_it() -> None:
+    said = re.search(r"pin (\d+) \(GPIO(\d+)\) to pin (\d+), the ground", README.read_text(encoding="utf-8"))
+    assert said
+    mute, gpio, ground = map(int, said.groups())
+    pins = draw_wiring.header()
+    assert (pins[mute].name, pins[ground].name) == (f"GPIO{gpio}", "GND")
+    assert pins[mute].row == pins[ground].row
+    for board in ("generic-usb", "respeaker-usb-4mic"):
+        assert load_profile(board).panel.mute == gpio
+    assert load_profile("respeaker-2mic-hat").panel.mute == 12
+    assert load_profile("respeaker-xvf3800").panel.mute is None

@@ -57,14 +57,14 @@ class Mind:
         ears: Ears,
         sentences: Sentences,
         musicians: Catalogue,
-        program: str | None,
+        voice: Callable[[], str | None],
         now: Callable[[], datetime],
     ) -> None:
-        """`program` speaks (see voice.say), None for no voice."""
+        """`voice` finds the program that speaks (see voice.say), or None: one that is installed meanwhile."""
         self._ears = ears
         self._sentences = sentences
         self._musicians = musicians
-        self._program = program
+        self._voice = voice
         self._now = now
         self._one = threading.Lock()
 
@@ -77,7 +77,7 @@ class Mind:
         if link:
             slots = {**slots, "artist_link": link.name}
         text, actions = reply(heard, intent, slots, self._now())
-        return Answer(heard, intent, slots, text, actions, say(text, self._program))
+        return Answer(heard, intent, slots, text, actions, say(text, self._voice()))
 
 
 def local_now() -> datetime:
@@ -99,4 +99,4 @@ def open_mind(settings: Settings | None = None, now: Callable[[], datetime] = lo
     if unheard:
         _LOG.info("hearing: %d sentences and names cannot be listened for: %s", len(unheard), unheard)
     ears = Ears(grammar.text, lexicon, lambda text: sentences.understand(text).intent != NONE)
-    return Mind(ears, sentences, musicians, find_voice() if settings.voice else None, now)
+    return Mind(ears, sentences, musicians, find_voice if settings.voice else lambda: None, now)

@@ -25,6 +25,12 @@ def find_voice() -> str | None:
     return shutil.which("espeak-ng") or shutil.which("espeak")
 
 
+def voice_line() -> str:
+    """Which voice there is, for a person."""
+    program = find_voice()
+    return f"voice: {program}" if program else "no voice: answers are a tone (apt install espeak-ng)"
+
+
 def say(text: str, program: str | None, limit_s: float = LIMIT_S) -> bytes:
     """Speak: s16le mono 16 kHz, at most 10 s; b"" when there is no voice, or it fails within `limit_s`."""
     if program is None or not text:

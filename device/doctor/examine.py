@@ -1,11 +1,10 @@
 """Every check, in the order in which one depends on the other."""
 
-import re
-import shlex
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
+from device.advice import pasted
 from device.config import Config, load
 from device.doctor import around, calling, hearing, keeping
 from device.doctor.finding import Finding, fail, failed, ok
@@ -34,13 +33,7 @@ def examine(
     for the cloud's keys note.
     """
     for finding in _examine(path, now, open_board, note_s):
-        yield finding if path is None else finding._replace(do=_with_settings(finding.do, path))
-
-
-def _with_settings(do: str, path: Path) -> str:
-    return re.sub(
-        r"overheard-device [a-z-]+", lambda found: f"{found[0]} --config {shlex.quote(str(path))}", do
-    )
+        yield finding if path is None else finding._replace(do=pasted(finding.do, path))
 
 
 def _examine(

@@ -16,7 +16,6 @@ from device.errors import DeviceError
 from device.hardware_bond import BOND, bind
 from device.mic_fault import REMEDIES, MicFault
 from device.mic_look import look
-from device.mute import MuteMemory
 from hardware.board import FRAME_SAMPLES, RATE_HZ, Board, Frame
 from hardware.errors import Fault, HardwareError
 
@@ -104,7 +103,7 @@ def _lights(board: Board) -> Finding:
 
 
 def _microphone(board: Board, subject: Subject) -> Iterator[Finding]:
-    if board.panel.level("mute") or _remembers_mute(subject):
+    if board.panel.level("mute") or subject.remembers_mute:
         yield warn("microphone", "muted, so it was not opened", "unmute with the switch and ask again")
         return
     try:
@@ -114,11 +113,6 @@ def _microphone(board: Board, subject: Subject) -> Iterator[Finding]:
         return
     yield _arriving(level) if fault is None else fail("microphone", *REMEDIES[fault])
     yield loudness(level, simulated=subject.config.board.name == "sim")
-
-
-def _remembers_mute(subject: Subject) -> bool:
-    """Whether it is muted from afar, or does not know; a device that was never started is not."""
-    return (subject.state / "identity.key").exists() and MuteMemory(subject.state, first_run=False).on
 
 
 class _Sums:

@@ -11,6 +11,7 @@ from device.config import Config
 from device.credentials import find_secret
 from device.errors import DeviceError
 from device.keys import Identity, is_new, load_or_make
+from device.mute import MuteMemory
 from device.trust import CloudKeys, Trust
 from hardware.board import Board
 
@@ -37,6 +38,11 @@ class Subject(NamedTuple):
     def outbox(self) -> Path:
         """The file of the outbox and the ledger."""
         return self.state / "egress.db"
+
+    @property
+    def remembers_mute(self) -> bool:
+        """Whether it is muted from afar, or does not know; a device that was never started is not."""
+        return not is_new(self.state) and MuteMemory(self.state, first_run=False).on
 
     @property
     def firmware_runs(self) -> bool:

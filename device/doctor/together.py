@@ -1,7 +1,7 @@
 """Pressing, sliding, speaking and seeing, one step after the other: what only a person can try.
 
 It says what to do, waits so long as a person may take, and goes on. What is said to it goes to the ears,
-frame by frame, and is dropped; nothing is kept and nothing is sent.
+frame by frame, and is dropped; nothing is kept and nothing is sent. A muted microphone stays closed, here too.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from device.errors import DeviceError
 from device.hands import Hands
 from device.session import Event
 from device.wakeword import Opinion
-from hardware.board import FRAME_SAMPLES, RATE_HZ, Board
+from hardware.board import FRAME_SAMPLES, RATE_HZ, Board, Frame
 from hardware.earcons import earcon
 from hardware.errors import HardwareError
 
@@ -41,6 +41,7 @@ class _Bench(NamedTuple):
     hands: Hands
     person: Person
     config: Config
+    remembers_mute: bool
 
 
 def together(
@@ -49,7 +50,8 @@ def together(
     """Yield what came of each step, with the board that the settings at `path` name."""
     try:
         config = load(path)
-        if Subject(config, now, open_board).firmware_runs:
+        subject = Subject(config, now, open_board)
+        if subject.firmware_runs:
             yield fail(
                 "board", "the firmware runs and has it", "stop it first: systemctl stop overheard-device"
             )
@@ -60,7 +62,7 @@ def together(
         return
     with closing(board):
         samples = [ms * RATE_HZ // 1000 for ms in (config.button.debounce_ms, config.button.hold_ms)]
-        bench = _Bench(board, Hands(board.panel, *samples), person, config)
+        bench = _Bench(board, Hands(board.panel, *samples), person, config, subject.remembers_mute)
         for step in (_tap, _hold, _slide, _lights, _chime, _word):
             yield step(bench)
 
@@ -139,6 +141,12 @@ def _word(bench: _Bench) -> Finding:
     words = " or ".join(f'"{Path(word).stem}"' for word in bench.config.wakeword.words)
     if bench.hands.switch:
         return warn("wake word", "muted, so the microphone was not opened", "slide the switch to live")
+    if bench.remembers_mute:
+        return warn(
+            "wake word",
+            "muted from afar, so the microphone was not opened",
+            "start the firmware, slide the switch to muted and back, and ask again",
+        )
     bench.person.say(f"Step back two metres and say {words}, as you would.")
     try:
         return _hear(bench, words)
@@ -153,8 +161,7 @@ def _hear(bench: _Bench, words: str) -> Finding:
     microphone.open()
     bench.board.panel.show("listening", bench.board.rest())
     try:
-        for _ in range(PATIENCE_S * RATE_HZ // FRAME_SAMPLES):
-            index, pcm = microphone.read()
+        for index, pcm in _frames(bench):
             heard = ears.hear(pcm, index + FRAME_SAMPLES)
             if isinstance(heard, Opinion) and not heard.accepted:
                 doubt = f", though something like it scored {heard.score:.2f}"
@@ -163,8 +170,22 @@ def _hear(bench: _Bench, words: str) -> Finding:
     finally:
         microphone.close()
         bench.board.panel.show("idle", bench.board.rest())
+    if bench.hands.switch:
+        return warn("wake word", "muted meanwhile, so the microphone was closed", "slide the switch to live")
     return fail(
         "wake word",
         f"{words} was not heard{doubt}",
         "come closer; ask the doctor without --interactive for the level",
     )
+
+
+def _frames(bench: _Bench) -> Iterator[Frame]:
+    """What is heard until patience ends, or somebody mutes: what was heard just then is not told."""
+    microphone = bench.board.microphone
+    for _ in range(PATIENCE_S * RATE_HZ // FRAME_SAMPLES):
+        frame = microphone.read() if microphone.ready() else None
+        bench.hands.feel(frame.index + FRAME_SAMPLES if frame is not None else bench.board.rest())
+        if bench.hands.switch:
+            return
+        if frame is not None:
+            yield frame

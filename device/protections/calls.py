@@ -8,6 +8,9 @@ NOWHERE = "198.51.100.1"
 ASKED_OF_NFTABLES = "127.66.66.66"
 """Our nftables rules refuse this one, which IPAddressAllow=localhost lets pass."""
 
+_PORT = 65535
+"""Nobody's; from 32768 on our rules let ports of this machine pass."""
+
 
 def _refused(address: str) -> bool:
     """Whether an empty datagram to `address` is refused before it is one. It is bound to loopback: where it
@@ -19,7 +22,7 @@ def _refused(address: str) -> bool:
         except OSError:
             return False  # then it is not asked
         try:
-            asking.sendto(b"", (address, 9))
+            asking.sendto(b"", (address, _PORT))
         except PermissionError:
             return True
         except OSError:

@@ -42,7 +42,7 @@ def home() -> bool:
 def tmp() -> bool:
     """A folder of its own lies over /tmp: the fourth word of its mount is where that really is."""
     mounts = [line.split() for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()]
-    return any(mount[4] == "/tmp" and "systemd-private-" in mount[3] for mount in mounts)  # noqa: S108
+    return any(mount[4] == "/tmp" and "systemd-private-" in mount[3] for mount in mounts)  # noqa: S108, only named
 
 
 def processes() -> bool:
@@ -54,13 +54,17 @@ def devices() -> bool:
     """There are device nodes that everybody may open, and not one that it may. Nothing is opened."""
     folders = [(folder, names) for folder, _, names in os.walk("/dev") if folder != "/dev/pts"]
     nodes = [Path(folder) / name for folder, names in folders for name in names if name not in _PLAIN]
-    asked = [node for node in nodes if _open_to_all(node.lstat())]
+    asked = [node for node in nodes if _open_to_all(node)]
     return bool(asked) and not any(os.access(node, os.R_OK) for node in asked)
 
 
-def _open_to_all(node: os.stat_result) -> bool:
-    device = stat.S_ISCHR(node.st_mode) and os.major(node.st_rdev) not in {_AUDIO, _USB}
-    return device and bool(node.st_mode & stat.S_IROTH)
+def _open_to_all(node: Path) -> bool:
+    try:
+        found = node.lstat()
+    except FileNotFoundError:
+        return False  # gone meanwhile: /dev/shm comes and goes, and so does what is plugged in
+    device = stat.S_ISCHR(found.st_mode) and os.major(found.st_rdev) not in {_AUDIO, _USB}
+    return device and bool(found.st_mode & stat.S_IROTH)
 
 
 def memory() -> bool:

@@ -9,6 +9,7 @@ keeps its own.
 from collections.abc import Callable
 from errno import EACCES, ENODEV
 from threading import Event, Thread
+from time import monotonic
 from typing import Any
 
 import usb.core
@@ -17,6 +18,8 @@ import usb.util
 TIMEOUT_MS = 200
 _LOOK_AGAIN_S = 1.0
 _LAST_VISIT_S = 1.0
+_HANGS_S = 2.0
+"""No visit takes so long whose transfers end when they should."""
 _OUT = usb.util.CTRL_OUT | usb.util.CTRL_TYPE_VENDOR | usb.util.CTRL_RECIPIENT_DEVICE
 _IN = usb.util.CTRL_IN | usb.util.CTRL_TYPE_VENDOR | usb.util.CTRL_RECIPIENT_DEVICE
 
@@ -63,7 +66,10 @@ class Visitor:
         backend: Any = None,
         missed: Callable[[bool], None] = _no_matter,
     ) -> None:
-        self.trouble: str | None = None
+        self.refused = False
+        """Whether the last visit failed though the device was there, or may have been."""
+        self._why: str | None = None
+        self._since: float | None = None  # when the visit began that is under way
         self._id = usb_id
         self._visit, self._missed = visit, missed
         self._period_s = period_s
@@ -72,6 +78,17 @@ class Visitor:
         self._nudged, self._closing, self._been = Event(), Event(), Event()
         self._thread = Thread(target=self._run, name=f"usb {usb_id}", daemon=True)
         self._thread.start()
+
+    @property
+    def hangs(self) -> bool:
+        """Whether a visit does not come to its end."""
+        since = self._since
+        return since is not None and monotonic() - since > _HANGS_S
+
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong with the device, and what to do; None while it answers."""
+        return f"{self._id}: it hangs; unplug it and plug it in again" if self.hangs else self._why
 
     def nudge(self) -> None:
         """There is something new to say. Never blocks."""
@@ -91,11 +108,13 @@ class Visitor:
         last = False
         while True:
             last = self._closing.is_set()
+            self._since = monotonic()
             self._go()
+            self._since = None
             self._been.set()
             if last:
                 break
-            if self.trouble is None:
+            if self._why is None:
                 self._nudged.wait(self._period_s)
             else:
                 self._closing.wait(_LOOK_AGAIN_S)
@@ -107,16 +126,16 @@ class Visitor:
         known = self._wire is not None
         try:
             self._call()
-        except (OSError, ValueError) as error:  # ValueError: pyusb without libusb
+        except Exception as error:  # noqa: BLE001 - pyusb raises more than it says, and the thread must live on
             self._forget()
-            there = not isinstance(error, ValueError) and error.errno != ENODEV
+            there = self.refused = not (isinstance(error, OSError) and error.errno == ENODEV)
             self._missed(there)
             if known and not there:
                 self._go()
             else:
-                self.trouble = f"{self._id}: {_advice(error)}"
+                self._why = f"{self._id}: {_advice(error)}"
         else:
-            self.trouble = None
+            self._why, self.refused = None, False
 
     def _call(self) -> None:
         fresh = self._wire is None
@@ -134,9 +153,11 @@ class Visitor:
         self._wire = None
 
 
-def _advice(error: OSError | ValueError) -> str:
-    if isinstance(error, ValueError):
+def _advice(error: Exception) -> str:
+    if isinstance(error, usb.core.NoBackendError):
         return "no libusb; run: apt install libusb-1.0-0"
+    if not isinstance(error, OSError):
+        return f"{type(error).__name__} ({error}); unplug it and plug it in again"
     if error.errno == ENODEV:
         return "not plugged in; plug it in"
     if error.errno == EACCES:

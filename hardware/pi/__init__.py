@@ -40,9 +40,11 @@ class PiBoard:
             raise NotInstalled("PyAudio: not installed; run scripts/setup_audio")
         self.serial = board_serial()
         self._clock = SampleClock()
-        self.microphone = PiMicrophone(array.microphone, microphone, self._clock)
-        self.loudspeaker = PiLoudspeaker(array.loudspeaker, loudspeaker)
         self.panel = open_panel(array, pin_factory or gpiozeros(), animated)
+        self.microphone = PiMicrophone(array.microphone, microphone, self._clock, edges=self.panel.edges)
+        self.loudspeaker = PiLoudspeaker(
+            array.loudspeaker, loudspeaker, closed=lambda: self.microphone.stays_closed
+        )
         self.loudspeaker.warm()
 
     def rest(self) -> int:

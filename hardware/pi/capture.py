@@ -40,7 +40,8 @@ class Pipe:
 
     def frame(self, offset: int, pcm: bytes) -> None:
         """Send a frame, or lose it. Frames that are lost one after the other are one overrun."""
-        sent = self._waiting() < _WAITING_FRAMES and self._send(pack_frame(offset, self.overruns, pcm))
+        message = pack_frame(offset, self.overruns, time.monotonic(), pcm)
+        sent = self._waiting() < _WAITING_FRAMES and self._send(message)
         if not sent and not self._losing:
             self.overruns += 1
         self._losing = not sent

@@ -27,6 +27,7 @@ class SoundCard(NamedTuple):
     captures: bool
     channels: tuple[int, ...]
     """Of capture, as far as the kernel knows them: it does of USB cards."""
+    plays: bool = False
 
 
 def sound_cards(proc: Path = PROC) -> list[SoundCard]:
@@ -38,10 +39,9 @@ def sound_cards(proc: Path = PROC) -> list[SoundCard]:
 def _card(folder: Path, number: int, name: str) -> SoundCard:
     _, _, heard = _text(folder / "stream0").partition("\nCapture:")
     channels = sorted({int(count) for count in _COUNT.findall(heard)}, reverse=True)
-    captures = any(folder.glob("pcm*c"))
-    return SoundCard(
-        number, name.partition(" - ")[2] or name, _text(folder / "usbid").strip(), captures, tuple(channels)
-    )
+    captures, plays = (any(folder.glob(f"pcm*{way}")) for way in "cp")
+    called = name.partition(" - ")[2] or name
+    return SoundCard(number, called, _text(folder / "usbid").strip(), captures, tuple(channels), plays)
 
 
 def capture_state(proc: Path, number: int | None) -> str | None:
@@ -92,6 +92,11 @@ def number_of(portaudio_name: str) -> int | None:
     """The number of the card behind one of PortAudio's names, if it says so."""
     found = _HARDWARE.search(portaudio_name)
     return int(found[1]) if found else None
+
+
+def usb_of(proc: Path, number: int | None) -> str:
+    """The USB id of a card; empty where it has none."""
+    return _text(proc / "asound" / f"card{number}" / "usbid").strip()
 
 
 def there(proc: Path, number: int) -> bool | None:

@@ -11,7 +11,8 @@ import subprocess
 import sys
 from typing import Any
 
-_DIES_WITHIN_S = 2.0
+_DIES_WITHIN_S = 0.5
+_PIPE_BYTES = 1 << 16
 
 
 def command(module: str, ask: dict[str, Any]) -> list[str]:
@@ -47,26 +48,33 @@ class Child:
         return self._process.pid
 
     def noise(self) -> str:
-        """The last line that it printed since this was asked last; empty if there was none."""
+        """The last line that it printed since this was asked last; empty if there was none.
+
+        It reads what the pipe holds, and once more: a child may print as fast as it is read, for ever.
+        """
         said = b""
         try:
-            while piece := os.read(self._noise, 1 << 16):
-                said = piece
+            for _ in range(2):
+                said = os.read(self._noise, _PIPE_BYTES) or said
         except BlockingIOError:
             pass
         lines = said.decode(errors="replace").split("\n")
         whole = [line.strip() for line in lines if line.strip().isprintable() and line.strip()]
         return whole[-1][:200] if whole else ""
 
-    def kill(self) -> bool:
+    @property
+    def gone(self) -> bool:
+        """Whether it has ended: then the kernel has closed all that it had open."""
+        return self._process.poll() is not None
+
+    def kill(self, within_s: float = _DIES_WITHIN_S) -> bool:
         """End it now. Return whether it is gone; a process that a driver holds fast may not be."""
         self._process.kill()
+        if self._noise >= 0:
+            os.close(self._noise)
+            self._noise = -1
         try:
-            self._process.wait(_DIES_WITHIN_S)
+            self._process.wait(within_s)
         except subprocess.TimeoutExpired:
             return False
-        finally:
-            if self._noise >= 0:
-                os.close(self._noise)
-                self._noise = -1
         return True

@@ -10,7 +10,9 @@ _CATCH_UP_NS = 5 * _FRAME_NS
 
 
 class SampleClock:
-    """`now` is the index of the sample that comes next."""
+    """`now` is the index of the sample that comes next. Who waits long for a frame that does not come says so
+    with `waited`: the time that really passed has passed here.
+    """
 
     def __init__(self) -> None:
         self.now = 0
@@ -26,3 +28,7 @@ class SampleClock:
             time.sleep((self._due_ns - before) / 1e9)
         self.now += FRAME_SAMPLES
         return self.now
+
+    def waited(self, seconds: float) -> None:
+        """So long nothing came, in whole frames."""
+        self.now += int(seconds * RATE_HZ) // FRAME_SAMPLES * FRAME_SAMPLES

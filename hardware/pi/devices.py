@@ -1,9 +1,17 @@
-"""PortAudio's devices, in a child. Here alone is PyAudio imported; it opens nothing that is not asked for."""
+"""PortAudio's devices, in a child. Here alone is PyAudio imported.
+
+When it is started PortAudio opens every device that is free, microphones too, to ask what it can do; not a
+frame is read of them, and they are closed before it is done. Two children that do so at the same time would
+find each other's devices in use, so one at a time looks or opens.
+"""
 
 import ctypes
+import fcntl
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from hardware.errors import MicrophoneLost, NotInstalled
@@ -15,6 +23,9 @@ _RING_S = 0.1
 are too late. Frames then come in twos, for half the work. A loudspeaker's ring begins as silence, so that one
 stays short.
 """
+
+_TURN_S, _LOOK_S = 3.0, 0.01
+"""So long a child waits for its turn: one that hangs in PortAudio must not keep the others from hearing."""
 
 Callback = Callable[[bytes | None, int, dict[str, float], int], tuple[bytes | None, int]]
 
@@ -36,6 +47,27 @@ class Opened(NamedTuple):
     channels: int
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """No other child of this installation looks for devices, or opens one, meanwhile.
+
+    The lock is on this file, which all of them have; the kernel takes it back however a child ends.
+    """
+    with open(__file__, "rb") as door:
+        until = time.monotonic() + _TURN_S
+        while not _locked(door.fileno()) and time.monotonic() < until:
+            time.sleep(_LOOK_S)
+        yield
+
+
+def _locked(door: int) -> bool:
+    try:
+        fcntl.flock(door, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 class Sound:
     """PortAudio, started once in a process. Raises NotInstalled where PyAudio or PortAudio is missing."""
 
@@ -48,7 +80,8 @@ class Sound:
             ) from error
         self.library = pyaudio
         self._capture = capture
-        self._audio = pyaudio.PyAudio()
+        with alone():
+            self._audio = pyaudio.PyAudio()
 
     def devices(self) -> Iterator[Device]:
         """All that capture, or all that play."""
@@ -78,14 +111,13 @@ class Sound:
         if self._capture:
             _lengthen_ring(device.number)
         reason: Exception | None = None
-        for rate_hz in ask["rates_hz"]:
-            for channels in ask["channels"]:
+        forms = [(rate_hz, channels) for rate_hz in ask["rates_hz"] for channels in ask["channels"]]
+        with alone():
+            for form in forms:
                 try:
-                    stream = self._open(device.number, rate_hz, channels, callback(rate_hz, channels))
+                    return Opened(self._open(device.number, *form, callback(*form)), device.name, *form)
                 except (OSError, ValueError) as error:
                     reason = error
-                else:
-                    return Opened(stream, device.name, rate_hz, channels)
         raise MicrophoneLost(f"{device.name}: {reason}; another program may have it", "wedged")
 
     def _open(self, index: int, rate_hz: int, channels: int, callback: Callback) -> Any:
@@ -127,12 +159,12 @@ def _lengthen_ring(index: int) -> None:
 
 
 def main() -> None:
-    """Print the devices that capture, as JSON: what `overheard-device microphones` asks for."""
+    """Print the devices that capture, or those that play, as JSON: `listing` asks for them."""
     answer = take_over(sys.stdout.fileno())
-    begin(sys.argv[1:])
+    ask = begin(sys.argv[1:])
     with open(answer, "w", encoding="utf-8") as out:
         try:
-            json.dump([device._asdict() for device in Sound(capture=True).devices()], out)
+            json.dump([device._asdict() for device in Sound(capture=ask["capture"]).devices()], out)
         except NotInstalled as error:
             json.dump(str(error), out)
 

@@ -11,16 +11,19 @@ from typing import NamedTuple
 
 from hardware.board import FRAME_BYTES, FRAME_SAMPLES
 
-_LAYOUT = struct.Struct(f"<qI{FRAME_BYTES}s")
+_LAYOUT = struct.Struct(f"<qId{FRAME_BYTES}s")
 _NOTE = -1
 MESSAGE_BYTES = _LAYOUT.size
 
 
 class Heard(NamedTuple):
-    """A frame: the offset of its first sample in the stream, how often samples were lost up to it, s16le."""
+    """A frame: the offset of its first sample in the stream, how often samples were lost up to it, when it was
+    sent by the clock that all processes share and nobody sets (`time.monotonic`), and s16le.
+    """
 
     offset: int
     overruns: int
+    sent_s: float
     pcm: bytes
 
 
@@ -35,9 +38,9 @@ class Note(NamedTuple):
     """Which `Fault` the error is; none of them where a library is not installed."""
 
 
-def pack_frame(offset: int, overruns: int, pcm: bytes) -> bytes:
+def pack_frame(offset: int, overruns: int, sent_s: float, pcm: bytes) -> bytes:
     """A frame as a message."""
-    return _LAYOUT.pack(offset, overruns, pcm)
+    return _LAYOUT.pack(offset, overruns, sent_s, pcm)
 
 
 def pack_note(note: Note) -> bytes:
@@ -46,15 +49,15 @@ def pack_note(note: Note) -> bytes:
     text = json.dumps(short._asdict()).encode("ascii")
     if len(text) > FRAME_BYTES:  # escapes, of characters that are not ASCII
         text = json.dumps(short._replace(device="", error=ascii(note.error)[:80])._asdict()).encode("ascii")
-    return _LAYOUT.pack(_NOTE, 0, text)
+    return _LAYOUT.pack(_NOTE, 0, 0.0, text)
 
 
 def unpack(message: bytes) -> Heard | Note:
     """What a message says."""
-    offset, overruns, body = _LAYOUT.unpack(message)
+    offset, overruns, sent_s, body = _LAYOUT.unpack(message)
     if offset == _NOTE:
         return Note(**json.loads(body.rstrip(b"\0")))
-    return Heard(offset, overruns, body)
+    return Heard(offset, overruns, sent_s, body)
 
 
 class Cutter:

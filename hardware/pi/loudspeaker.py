@@ -1,7 +1,8 @@
 """The loudspeaker of the Pi: sounds go to a child that holds the card, and never wait for it.
 
 One that is missing or hangs costs the sound and one line on stderr. It will never stop the firmware: each
-sound is a new attempt.
+sound is a new attempt. And it starts no child while the microphone must stay closed, since PortAudio begins
+by opening every device (`devices`): one that runs by then goes on.
 """
 
 import json
@@ -9,35 +10,46 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from hardware.board import RATE_HZ
-from hardware.errors import BoardError, HardwareError, SoundError
+from hardware.errors import HardwareError
 from hardware.pi import cards
 from hardware.pi.child import Child
 from hardware.pi.playback import MOST_BYTES
+from hardware.playable import sound_of, volume_of
 from hardware.profiles import Card
 
 _GRACE_S = 5.0
 """A sound that is not over so long after its length hangs; a child has to start first, on a slow machine."""
-
 
 _LATE_SAMPLES = RATE_HZ * 3 // 20
 """150 ms. Opening a card and what its ring holds took 60 to 80 ms where it was measured."""
 
 
 class PiLoudspeaker:
-    """The loudspeaker of `hardware.board`. `own` is the owner's card, if not the profile's."""
+    """The loudspeaker of `hardware.board`. `own` is the owner's card, if not the profile's. `closed` says
+    whether the microphone must stay closed at the moment.
+    """
 
     late_samples = _LATE_SAMPLES
 
     def __init__(
-        self, profile: Card, own: str, *, proc: Path = cards.PROC, grace_s: float = _GRACE_S
+        self,
+        profile: Card,
+        own: str,
+        *,
+        closed: Callable[[], bool] = lambda: False,
+        proc: Path = cards.PROC,
+        grace_s: float = _GRACE_S,
     ) -> None:
         cards.check_own(own, "loudspeaker")
         self._profile, self._own, self._proc, self._grace_s = profile, own, proc, grace_s
+        self._closed = closed
         self._volume = 1.0
         self._child: Child | None = None
+        self._ended: list[Child] = []
         self._wire: socket.socket | None = None
         self._number = 0
         self._sounding = False
@@ -51,9 +63,7 @@ class PiLoudspeaker:
 
     @volume.setter
     def volume(self, volume: float) -> None:
-        if not 0.0 <= volume <= 1.0:
-            raise BoardError(f"volume {volume}: out of range; give 0.0 to 1.0")
-        self._volume = volume
+        self._volume = volume_of(volume)
         if self._sounding:
             self._send({"volume": volume})
 
@@ -70,7 +80,11 @@ class PiLoudspeaker:
 
     def warm(self) -> None:
         """Start the child now, so that the first sound need not wait for it."""
+        self._ended = [child for child in self._ended if not child.gone]
         if self._child is not None:
+            return
+        if self._closed():
+            self._give_up("its process is not started while the microphone is closed")
             return
         try:
             needles = cards.wanted(self._profile, self._own, self._proc)
@@ -90,15 +104,12 @@ class PiLoudspeaker:
 
     def play(self, pcm: bytes) -> None:
         """Play from now on, instead of whatever plays. Raises SoundError for half a sample."""
-        if len(pcm) % 2:
-            raise SoundError(
-                f"loudspeaker: {len(pcm)} bytes are no whole 16-bit samples; give s16le mono 16 kHz"
-            )
+        sound = sound_of(pcm)
         self._listen()
         self.warm()
         self._number += 1
         self._over_by_s = time.monotonic() + len(pcm) / 2 / RATE_HZ + self._grace_s
-        self._sounding = self._send({"volume": self._volume, "number": self._number}, pcm)
+        self._sounding = self._send({"volume": self._volume, "number": self._number}, sound)
 
     def stop(self) -> None:
         """Be silent from now on."""
@@ -107,12 +118,19 @@ class PiLoudspeaker:
             self._send({"stop": True})
 
     def close(self) -> None:
-        """Be silent, and end the child."""
+        """Be silent, and end the child; wait for that a moment."""
+        self._let_go()
+        for child in self._ended:
+            child.kill()
+        self._ended.clear()
+
+    def _let_go(self) -> None:
+        """End the child, and wait for nothing: one that a driver holds fast may take its time."""
         self._sounding = False
         child, self._child = self._child, None
         wire, self._wire = self._wire, None
-        if child is not None:
-            child.kill()
+        if child is not None and not child.kill(within_s=0):
+            self._ended.append(child)
         if wire is not None:
             wire.close()
 
@@ -156,7 +174,7 @@ class PiLoudspeaker:
 
     def _give_up(self, why: str) -> None:
         """The sound is lost. Say so, if it was not said since a sound was heard last."""
-        self.close()
+        self._let_go()
         if self.trouble is None:
             sys.stderr.write(
                 f"loudspeaker: {why}; nothing is heard until it works, see `[board] loudspeaker`\n"

@@ -1,12 +1,15 @@
 """The microphone of the Pi: frames from a child that holds the card. Closing kills the child, so it is the
 kernel that closes the stream, whatever PortAudio thinks of it.
 
-It will never keep a frame beyond the one that says, when it is opened, that sound arrives.
+It will never keep a frame beyond the one that says, when it is opened, that sound arrives, and never give one
+that waited long: what the firmware was too busy to take is lost, as an overrun is. The child takes its
+time to find the card and open it; nobody has to wait for that (`ready`).
 """
 
 import os
 import select
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 from hardware.board import FRAME_SAMPLES, Frame
@@ -19,11 +22,19 @@ from hardware.profiles import Capture
 
 _AGAIN = "close it, rest, open it again"
 
+_STALE_S = 0.08
+"""No frame is heard that waited longer: plaintext lives for one segment, and the light shows what is heard."""
+_STALE_TO_HANDS_S = 0.02
+"""Nor longer than that while a hand's movement waits to be stamped with the index of the sound that is heard:
+a press is no older than it is, and a capture does not begin before it.
+"""
+
 
 class PiMicrophone:
     """The microphone of `hardware.board`. `own` is the owner's card, if not the profile's.
 
-    `start_s`: so long `open` waits for the first frame. `patience_s`: so long `read` waits for the next.
+    `edges`: what hands did that the firmware has not taken yet. `start_s`: so long the first frame may take.
+    `patience_s`: so long `read` waits for the next.
     """
 
     digital_silence = False
@@ -34,23 +45,30 @@ class PiMicrophone:
         own: str,
         clock: SampleClock,
         *,
+        edges: Collection[object] = (),
         proc: Path = cards.PROC,
         start_s: float = 6.0,
         patience_s: float = 2.0,
     ) -> None:
         cards.check_own(own, "microphone")
         self.frames_read = 0
-        self._profile, self._own, self._clock, self._proc = profile, own, clock, proc
-        self._start_s, self._patience_s = start_s, patience_s
+        self._profile, self._clock, self._proc = profile, clock, proc
+        self._mine = own  # and the USB id of the first card that worked: no other is heard after that
+        self._edges, self._start_s, self._patience_s = edges, start_s, patience_s
         self._stream: _Stream | None = None
+        self._begun = False
         self._lost: MicrophoneLost | None = None
         self._earlier_overruns = 0
         self._card: int | None = None
+        self._held: list[Child] = []  # killed, and not dead
+        self.stays_closed = False
+        """Whether it was closed, and not because it was lost: nobody may open it for a moment."""
 
     @property
     def is_open(self) -> bool:
-        """Whether there is a child that hears."""
-        return self._stream is not None
+        """Whether there is a child that hears, or one that was killed and is held fast by its driver."""
+        self._held = [child for child in self._held if not child.gone]
+        return self._stream is not None or bool(self._held)
 
     @property
     def overruns(self) -> int:
@@ -60,7 +78,7 @@ class PiMicrophone:
     @property
     def capture_state(self) -> str | None:
         """What the kernel says of the card's capture stream; None where no card is known to be ours."""
-        meant = None if self.is_open else cards.meant(self._profile, self._own, self._proc)
+        meant = None if self.is_open else cards.meant(self._profile, self._mine, self._proc)
         return cards.capture_state(self._proc, self._card if meant is None else meant)
 
     @property
@@ -69,45 +87,69 @@ class PiMicrophone:
         return self._stream.child.pid if self._stream else None
 
     def open(self) -> None:
-        """Find the card, open it, wait for its first frame. Raises MicrophoneLost; NotInstalled."""
+        """Start the child that finds the card and opens it. Raises MicrophoneLost."""
         if self._stream is not None:
             return
-        self._lost = None
+        self._lost, self.stays_closed = None, False
         try:
-            self._stream = _Stream(self._ask(), self._clock.now)
-            self._card = cards.number_of(self._stream.begin(self._start_s))
+            self._stream = _Stream(self._ask(), self._edges, self._start_s)
         except MicrophoneLost as error:
+            self._lost = MicrophoneLost(f"microphone: {error}; plug it in, or open it again", error.fault)
+            raise self._lost from error
+        except OSError as error:
+            why = f"microphone: its process does not start: {error.strerror}; open it again"
+            self._lost = MicrophoneLost(why, "wedged")
+            raise self._lost from error
+
+    def ready(self) -> bool:
+        """Whether sound arrives. Raises MicrophoneLost if it never will, or should by now; NotInstalled."""
+        return self._begun or self._begin(0.0)
+
+    def _begin(self, within_s: float) -> bool:
+        stream = self._open_stream()
+        try:
+            self._begun = stream.begin(within_s)
+        except MicrophoneLost as error:
+            self._lost = MicrophoneLost(f"microphone: {error}; plug it in, or open it again", error.fault)
             self._end()
-            raise MicrophoneLost(f"microphone: {error}; plug it in, or open it again", error.fault) from error
+            raise self._lost from error
         except NotInstalled:
             self._end()
             raise
-        except OSError as error:
-            raise MicrophoneLost(
-                f"microphone: its process does not start: {error.strerror}; open it again", "wedged"
-            ) from error
+        if self._begun:
+            self._card = cards.number_of(stream.device)
+            self._mine = cards.usb_of(self._proc, self._card) or self._mine
+        return self._begun
+
+    def _open_stream(self) -> "_Stream":
+        if self._stream is None:
+            raise self._lost or MicrophoneError("microphone: read while closed; open it first")
+        return self._stream
 
     def _ask(self) -> dict[str, object]:
         return {
-            "needles": cards.wanted(self._profile, self._own, self._proc),
+            "needles": cards.wanted(self._profile, self._mine, self._proc),
             "rates_hz": self._profile.rates_hz,
             "channels": self._profile.channels,
             "channel": self._profile.channel,
         }
 
     def close(self) -> None:
-        """Kill the child. When this returns the kernel has closed the stream."""
+        """Kill the child. When this returns the kernel has closed the stream, unless `is_open` says no."""
+        self.stays_closed = self._lost is None
         self._lost = None
         self._end()
 
     def read(self) -> Frame:
         """The next frame. A stream that lost its device is closed, and says so until it is opened again."""
-        if self._stream is None:
-            raise self._lost or MicrophoneError("microphone: read while closed; open it first")
+        stream = self._open_stream()
+        if not self._begun:
+            self._begin(self._start_s)
         try:
-            frame = self._stream.next(self._patience_s)
+            frame = stream.next(self._patience_s, self._clock.now)
         except MicrophoneLost as error:
             self._lost = MicrophoneLost(f"microphone: {error}; {_AGAIN}", self._fault(error.fault))
+            self._clock.waited(stream.waited_s)
             self._end()
             raise self._lost from error
         self.frames_read += 1
@@ -122,51 +164,88 @@ class PiMicrophone:
         return "wedged" if there else "unplugged"
 
     def _end(self) -> None:
-        stream, self._stream = self._stream, None
+        stream, self._stream, self._begun = self._stream, None, False
         if stream is not None:
             self._earlier_overruns += stream.overruns
-            stream.close()
+            if not stream.close():
+                self._held.append(stream.child)
 
 
 class _Stream:
-    """A child and the pipe from it."""
+    """A child and the pipe from it. `start_s`: so long its first frame may take."""
 
-    def __init__(self, ask: dict[str, object], first: int) -> None:
+    def __init__(self, ask: dict[str, object], edges: Collection[object], start_s: float) -> None:
         self.overruns = 0
-        self._first = first
-        self._early: Frame | None = None
+        self.waited_s = 0.0
+        """So long was waited in vain."""
+        self.device = ""
+        self._start_s, self._until = start_s, time.monotonic() + start_s
+        self._edges = edges
+        self._first: int | None = None
+        self._told = 0  # how many overruns the child has told of
+        self._early: Heard | None = None
         self._pipe, theirs = os.pipe()
-        self._poll = select.poll()
-        self._poll.register(self._pipe, select.POLLIN)
         try:
             self.child = Child("hardware.pi.capture", ask, stdin=theirs, stdout=theirs)
+        except OSError:
+            os.close(self._pipe)
+            raise
         finally:
             os.close(theirs)
+        self._poll = select.poll()
+        self._poll.register(self._pipe, select.POLLIN)
 
-    def begin(self, within_s: float) -> str:
-        """Wait until the first frame is there; return the name of the device."""
-        until = time.monotonic() + within_s
-        opened = self._message(within_s)
-        self.child.noise()  # of finding and opening; what is printed later tells of a fault
-        self._early = self.next(max(0.0, until - time.monotonic()))
-        return opened.device if isinstance(opened, Note) else ""
+    def begin(self, within_s: float) -> bool:
+        """Whether the first frame is there, or comes within that time. Raises MicrophoneLost if it is late."""
+        while self._early is None:
+            left_s = max(0.0, self._until - time.monotonic())
+            if not self._poll.poll(min(left_s, within_s) * 1000):
+                if left_s > within_s:
+                    return False
+                raise self._silence(self._start_s)
+            said = self._said()
+            if isinstance(said, Heard):
+                self._early = said
+            else:
+                self.device = said.device
+                self.child.noise()  # of finding and opening; what is printed later tells of a fault
+        return True
 
-    def next(self, within_s: float) -> Frame:
-        """The next frame. Raises MicrophoneLost if there is none in time."""
-        early, self._early = self._early, None
-        if early is not None:
-            return early
-        heard = self._message(within_s)
-        if isinstance(heard, Note):
-            raise MicrophoneLost("a device's name came again", "wedged")
-        self.overruns = heard.overruns
+    def next(self, within_s: float, now: int) -> Frame:
+        """The next frame; the first has the index `now`. Raises MicrophoneLost if there is none in time."""
+        heard, self._early = self._early or self._heard(within_s), None
+        dropped = newest = False
+        while self._stale(heard) and not newest:
+            dropped, newest = True, not self._poll.poll(0)  # what is waited for is as new as it can be
+            heard = self._heard(within_s)
+        if self._first is None:
+            self._first = now
+        if dropped or heard.overruns != self._told:
+            self.overruns += 1
+        self._told = heard.overruns
         return Frame(self._first + heard.offset, heard.pcm)
 
-    def _message(self, within_s: float) -> Heard | Note:
+    def _stale(self, heard: Heard) -> bool:
+        waited_s = time.monotonic() - heard.sent_s
+        return waited_s > (_STALE_TO_HANDS_S if self._edges else _STALE_S)
+
+    def _heard(self, within_s: float) -> Heard:
         if not self._poll.poll(within_s * 1000):
-            noise = self.child.noise()  # a driver that complains has lost its device; one that hangs is quiet
-            what = f"no sound for {within_s:g} s"
-            raise MicrophoneLost(f"{what} ({noise})" if noise else what, "unplugged" if noise else "wedged")
+            self.waited_s = within_s
+            raise self._silence(within_s)
+        said = self._said()
+        if isinstance(said, Note):
+            raise MicrophoneLost("a device's name came again", "wedged")
+        return said
+
+    def _silence(self, waited_s: float) -> MicrophoneLost:
+        """A driver that complains has lost its device; one that hangs is quiet."""
+        noise = self.child.noise()
+        what = f"no sound for {waited_s:g} s"
+        return MicrophoneLost(f"{what} ({noise})" if noise else what, "unplugged" if noise else "wedged")
+
+    def _said(self) -> Heard | Note:
+        """The message that is there. Raises MicrophoneLost, NotInstalled if it says that it cannot hear."""
         message = os.read(self._pipe, MESSAGE_BYTES)
         if len(message) < MESSAGE_BYTES:
             raise MicrophoneLost(
@@ -179,6 +258,8 @@ class _Stream:
             raise MicrophoneLost(said.error, "unplugged" if said.fault == "unplugged" else "wedged")
         return said
 
-    def close(self) -> None:
-        self.child.kill()
+    def close(self) -> bool:
+        """End the child; return whether it is gone."""
+        gone = self.child.kill()
         os.close(self._pipe)
+        return gone

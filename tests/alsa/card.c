@@ -31,6 +31,7 @@ struct page {                   /* shared with the test */
     volatile uint32_t lose;     /* frames to lose in one overrun, then 0 */
     volatile uint32_t overruns; /* how many there were, whatever made them */
     volatile uint64_t position; /* the frame of the tape after the last that was given or sounded */
+    volatile uint64_t opened;   /* how often any process has opened it, for whatever reason */
 };
 
 struct card {
@@ -249,7 +250,10 @@ static int open_files(struct card *card, const char *page, const char *tape)
     card->origin = card->next = (int64_t)card->page->position;
     if (card->plugged_at % 2)
         return -ENODEV;
-    return fcntl(card->page_fd, F_OFD_SETLK, &lock) < 0 ? -EBUSY : 0;
+    if (fcntl(card->page_fd, F_OFD_SETLK, &lock) < 0)
+        return -EBUSY;
+    card->page->opened++;
+    return 0;
 }
 
 /* What the card can do: one number of channels, one rate, one format, as a microphone array has. */

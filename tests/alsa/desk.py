@@ -17,8 +17,8 @@ Samples = NDArray[np.int16]
 
 NULL = "pcm.!default { type null }\n"  # PortAudio aborts the process where there is no default
 
-PAGE = struct.Struct("=4IQ")  # struct page of card.c: unplugs, fault, lose, overruns, position
-UNPLUGS, FAULT, LOSE, OVERRUNS, POSITION = 0, 4, 8, 12, 16
+PAGE = struct.Struct("=4I2Q")  # struct page of card.c: unplugs, fault, lose, overruns, position, opened
+UNPLUGS, FAULT, LOSE, OVERRUNS, POSITION, OPENED = 0, 4, 8, 12, 16, 24
 FAULTS = ("none", "wedged", "silent", "constant", "humming", "clipped")  # enum fault of card.c
 
 needs_alsa = pytest.mark.skipif(missing() is not None, reason=str(missing()))
@@ -76,6 +76,11 @@ class Card:
     def overruns(self) -> int:
         """How many times samples were lost."""
         return self._get("=I", OVERRUNS)
+
+    @property
+    def opened(self) -> int:
+        """How many times any process has opened it, if only to ask what it can do."""
+        return self._get("=Q", OPENED)
 
     @property
     def in_use(self) -> bool:

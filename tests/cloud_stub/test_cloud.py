@@ -225,9 +225,10 @@ def test_the_command_says_where_it_is_and_ends_cleanly_when_told(number, kind, t
         stderr=subprocess.PIPE,
         text=True,
     ) as child:
-        line = child.stdout.readline()
+        line, voice = child.stdout.readline(), child.stdout.readline()
         child.send_signal(number)
         assert child.wait(30) == 0
         assert child.stderr.read() == ""
     assert line.startswith("ready: broker ")
     assert " root overheard-cloud+" in line
+    assert voice.startswith(("voice: /", "no voice: answers are a tone (apt install espeak-ng)"))

@@ -1,11 +1,13 @@
 """The spoken answer, with the real espeak-ng where it is installed, and with broken ones."""
 
+import wave
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cloud_stub.hearing.voice import LIMIT_S, find_voice, say
+from cloud_stub.hearing import open_mind
+from cloud_stub.hearing.voice import LIMIT_S, find_voice, say, voice_line
 
 HAS_VOICE = pytest.mark.skipif(find_voice() is None, reason="espeak-ng is not installed")
 
@@ -58,3 +60,17 @@ def test_words_never_reach_the_command_line(tmp_path: Path) -> None:
     say("delete what i said", program(tmp_path, script))
     assert (tmp_path / "words").read_text() == "delete what i said"
     assert "delete" not in (tmp_path / "arguments").read_text()
+
+
+def test_a_voice_that_is_installed_meanwhile_speaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    mind = open_mind()
+    quiet = bytes(2 * 16_000)
+    assert mind.answer(quiet).pcm == b""
+    assert voice_line() == "no voice: answers are a tone (apt install espeak-ng)"
+    with wave.open(str(tmp_path / "words.wav"), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(bytes(range(1, 201)) * 160)
+    program(tmp_path, f"exec /bin/cat {tmp_path}/words.wav")
+    assert len(mind.answer(quiet).pcm) == 200 * 160
+    assert voice_line() == f"voice: {tmp_path}/espeak"

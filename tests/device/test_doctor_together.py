@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from device.__main__ import app
 from device.doctor import Finding, Person, together
+from device.mute import MuteMemory
 from hardware.board import RATE_HZ
 from hardware.sim import SimBoard
 from tests.device.house import NOW, recording
@@ -96,6 +97,30 @@ def test_a_switch_that_stays_muted_keeps_the_microphone_closed(patient: Patient)
     steps = {step.check: step.word for step in walk(patient, visitor)}
     assert (steps["mute switch"], steps["wake word"]) == ("fail", "warn")
     assert patient.board.microphone.frames_read == 0
+
+
+def test_what_is_muted_from_afar_stays_closed(patient: Patient) -> None:
+    MuteMemory(patient.state, first_run=False).set(True)
+    steps = {step.check: step for step in walk(patient, Visitor(patient.board))}
+    assert (steps["mute switch"].word, steps["wake word"].word) == ("ok", "warn")
+    assert "muted from afar" in steps["wake word"].what
+    assert patient.board.microphone.frames_read == 0
+
+
+@pytest.mark.parametrize("late_s", [0, 3])
+def test_a_switch_that_is_slid_while_it_hears_ends_that_at_once(patient: Patient, late_s: int) -> None:
+    class Hand(Visitor):
+        def told(self, what: str) -> None:
+            if "Step back" in what:
+                self.board.at(self.board.now + SECOND, self.board.mute_on)
+            else:
+                super().told(what)
+
+    patient.board.microphone.late_samples = late_s * SECOND
+    (step,) = [step for step in walk(patient, Hand(patient.board)) if step.check == "wake word"]
+    assert (step.word, step.what) == ("warn", "muted meanwhile, so the microphone was closed")
+    assert patient.board.microphone.frames_read <= (51 if late_s == 0 else 0)
+    assert not patient.board.microphone.is_open
 
 
 def test_the_command_line_walks_through_it(patient: Patient) -> None:

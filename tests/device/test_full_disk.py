@@ -127,6 +127,23 @@ def test_a_full_disk_at_the_end_loses_only_the_end_and_the_next_start_says_so(
     assert seen_by_another(house.state / "egress.db")[1] == kept
 
 
+def test_a_capture_that_was_to_begin_anew_and_cannot_be_written_down_is_refused(
+    tmp_path: Path, disk: Limit
+) -> None:
+    """It was begun, and samples were lost while its chime sounded."""
+    house = House(tmp_path, 8, "audio.wake_earcon = true\n")
+    house.at(1, house.board.press)
+    house.at(1.4, lambda: disk.set(NO_ROOM))
+    house.at(1.42, lambda: house.board.overrun(500))
+    house.at(5, disk.lift)
+    house.run()
+    assert "storage" in [fields["why"] for _, fields in house.of("refused")]
+    assert house.phases() == ["idle", "listening", "idle"]
+    assert house.lit() == []
+    assert house.utterances() == []
+    whole(house)
+
+
 def test_a_proposal_that_cannot_be_written_down_captures_nothing(tmp_path: Path, disk: Limit) -> None:
     house = House(tmp_path, 8)
     house.say("wake/alexa", 1)

@@ -2,7 +2,9 @@
 
 import os
 import stat
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -124,6 +126,20 @@ def test_a_private_file_is_replaced_whole_and_stays_private(tmp_path: Path) -> N
     write_private(path, b"new")
     assert path.read_bytes() == b"new"
     assert mode(path) == 0o600
+
+
+def test_all_who_ask_at_once_become_the_same_device(tmp_path: Path) -> None:
+    """At a first boot the firmware and the unit that asks for its certificate start together."""
+    many = 16
+    for turn in range(10):
+        together = threading.Barrier(many)
+
+        def ask(state: Path, together: threading.Barrier = together) -> str:
+            together.wait(30)
+            return load_or_make(state, SUITE).device
+
+        with ThreadPoolExecutor(many) as pool:
+            assert len(set(pool.map(ask, [tmp_path / str(turn)] * many))) == 1
 
 
 @pytest.mark.parametrize("place", ["", "state"])

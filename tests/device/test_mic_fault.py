@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 import soundfile
 
-from device.mic_fault import LOUD, NEARLY_ALL, REMEDIES, Look, MicFault
+from device.mic_fault import LOUD, NEARLY_ALL, REMEDIES, Look, Losses, MicFault
 from device.mic_look import look
 from hardware.board import FRAME_SAMPLES, RATE_HZ, Frame
 
@@ -92,6 +92,25 @@ def test_once_it_is_over_a_second_is_enough_to_be_well(fault: str) -> None:
     said = verdicts(np.concatenate([ILL[fault](), HISS]))
     assert [verdict for _, verdict in said] == [fault, "well"]
     assert 1.0 <= said[-1][0] - SECONDS <= 1.3
+
+
+@pytest.mark.parametrize("fault", ["humming", "clipped"])
+def test_what_is_louder_than_a_fault_does_not_end_it(fault: str) -> None:
+    """A voice over a hum is nine seconds of no hum to whoever looks for one."""
+    voice = np.where(T % 2 < 1.8, 6_000.0, 0.0) * np.sin(2 * np.pi * 333 * T) * (1 + np.sin(20 * T))
+    over = ILL["humming"]() + voice if fault == "humming" else 30_000 * np.sin(2 * np.pi * 333 * T)
+    said = verdicts(np.concatenate([ILL[fault](), over, HISS]))
+    assert [verdict for _, verdict in said] == [fault, "well"]
+    assert said[-1][0] > 2 * SECONDS
+
+
+def test_that_a_stream_begins_anew_makes_no_hum_well() -> None:
+    judge = MicFault(digital_silence=False)
+    hums = [Look(n * 3_200, None, 2_000.0, 0.0, 0.99, {100: 0.0}) for n in range(30)]
+    assert "humming" in {judge.judge(each) for each in hums}
+    judge.forget(100_000)
+    assert {judge.judge(Look(100_000 + n * 3_200, None, 4_000.0, 0.0, 0.5)) for n in range(30)} == {None}
+    assert judge.judge(Look(200_000, None, 400.0, 0.0)) == "well"
 
 
 def test_nothing_is_well_before_it_has_sounded_so_for_a_second() -> None:
@@ -179,6 +198,28 @@ def test_no_voice_and_no_noise_that_people_recorded_is_a_fault() -> None:
     some = [*every[::25], *sorted((SHARED / "neg_noise").glob("*.flac"))[::3]]
     found = {path.name: faults(heard_over_and_over(path)[1], digital_silence=True) for path in some}
     assert {name: what for name, what in found.items() if what} == {}
+
+
+# -- losses ------------------------------------------------------------------------------------------
+
+
+def many(*at_s: float, asked_s: float) -> bool:
+    losses = Losses()
+    said = False
+    for at in at_s:
+        losses.add(round(at * RATE_HZ))
+        said = losses.many(round(at * RATE_HZ))
+    return losses.many(round(asked_s * RATE_HZ)) if asked_s > at_s[-1] else said
+
+
+def test_three_losses_in_three_seconds_are_many_until_there_was_none_for_five() -> None:
+    assert not many(0.1, 0.2, asked_s=0.2)
+    assert many(0.1, 0.2, 0.3, asked_s=0.3)
+    assert many(10, 11.5, 13, asked_s=13)
+    assert not many(10, 11.6, 13.2, asked_s=13.2)
+    assert many(10, 11, 12, asked_s=16.9)
+    assert many(10, 11, 12, 16, asked_s=20.9)
+    assert not many(10, 11, 12, asked_s=17)
 
 
 # -- numbers alone -----------------------------------------------------------------------------------

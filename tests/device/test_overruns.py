@@ -110,6 +110,30 @@ def test_what_is_lost_counts_and_nothing_is_longer_than_it_may_be(tmp_path: Path
     assert house.lit() == [span(utterance)]
 
 
+CHIME = "audio.wake_earcon = true\n"
+
+
+@pytest.mark.parametrize("samples", [1, 320, 1_003, 7_999])
+@pytest.mark.parametrize("at_s", [1.4, 1.5])
+def test_a_loss_while_the_chime_sounds_begins_the_capture_anew_with_the_light(
+    tmp_path: Path, at_s: float, samples: int
+) -> None:
+    house = House(tmp_path, 6, CHIME, noise_floor=HISS, echo_db=-20)
+    house.link()
+    house.at(1, house.board.press)
+    lose(house, at_s, samples)
+    house.at(5, house.board.release)
+    house.run()
+    (utterance,) = house.utterances()
+    assert (utterance.end.reason, utterance.gaps) == ("released", ())
+    assert house.lit() == [span(utterance)]
+    assert utterance.pcm == as_heard(house, utterance)
+    triggers = [row.utterance for row in house.rows() if row.kind == "trigger"]
+    (dropped,) = [row for row in house.rows() if row.kind == "dropped"]
+    assert triggers == [dropped.utterance, utterance.header.utterance]
+    assert (dropped.cause, dropped.samples) == ("overrun", 0)
+
+
 # Waking
 
 
@@ -219,3 +243,15 @@ def test_it_is_one_line_for_a_person() -> None:
     said: list[str] = []
     Diary(said.append)("overrun", 16_000, samples=320, overruns=7)
     assert said == ["      1.00 s  0.020 s of the room were lost: this machine was too slow, 7 times so far"]
+
+
+def test_a_hundred_a_minute_are_one_line_a_minute_for_a_person() -> None:
+    said: list[str] = []
+    diary = Diary(said.append)
+    for n in range(180):
+        diary("overrun", n * RATE_HZ, samples=160, overruns=n + 1)
+    assert [line.split("s  ")[1].split(":")[0] for line in said] == [
+        "0.010 s of the room were lost",
+        "0.600 s of the room were lost",
+        "0.600 s of the room were lost",
+    ]

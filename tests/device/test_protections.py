@@ -93,12 +93,43 @@ def test_a_wall_that_is_put_up_is_in_force(wall: str) -> None:
     assert wall in said_by(PUT_UP[wall] + "print(*p.look().in_force)").split()
 
 
-def test_a_wall_that_cannot_be_tried_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wall_that_cannot_be_tried_is_missing() -> None:
     def broken() -> bool:
         raise OSError
 
-    monkeypatch.setitem(WALLS, "devices", broken)
-    assert "devices" in look().missing
+    assert look({"broken": broken, "whole": lambda: True}) == Protections(("whole",), ("broken",))
+
+
+def test_a_wall_that_is_missing_is_tried_twice() -> None:
+    """A required box is not refused for good because a file was gone when it was looked at."""
+    answers = iter([FileNotFoundError(), True, False, True, False, False])
+
+    def moving() -> bool:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    walls = dict.fromkeys(("raised", "fell", "never"), moving)
+    assert look(walls) == Protections(("raised", "fell"), ("never",))
+
+
+def test_what_goes_while_the_devices_are_looked_at_is_passed_over() -> None:
+    """A file in /dev/shm is removed between being listed and being looked at."""
+    code = (
+        "import sys, tempfile\n"
+        "from pathlib import Path\n"
+        "with tempfile.TemporaryDirectory(dir='/dev/shm') as folder:\n"
+        "    goes, later = Path(folder) / 'goes', Path(folder) / 'later'\n"
+        "    goes.touch(), later.mkdir()\n"
+        "    def hook(event, args):\n"
+        "        if event == 'os.scandir' and str(args[0]) == str(later):\n"
+        "            goes.unlink(missing_ok=True)\n"
+        "    sys.addaudithook(hook)\n"
+        "    found = p.WALLS['devices']()\n"
+        "    print(found, goes.exists())"
+    )
+    assert said_by(code) in {"False False\n", "True False\n"}
 
 
 # -- what becomes of it ------------------------------------------------------------------------------------

@@ -11,8 +11,8 @@ from device.service import Service
 from hardware.board import RATE_HZ
 from tests.device.house import House
 
-WAIT_S = 2
-"""What WATCHDOG_USEC says: a sign of life once a second, then."""
+WAIT_S = 4
+"""What WATCHDOG_USEC says: a sign of life once a second, then, at a quarter of it."""
 
 
 class Systemd:
@@ -87,6 +87,29 @@ def test_a_loop_that_gets_no_frames_is_not_alive(watched: Systemd, tmp_path: Pat
     after = watched.told()
     assert after[:1] == ["STATUS=hearing"]
     assert "WATCHDOG=1" in after
+
+
+def test_who_must_pet_it_every_two_minutes_has_90_s_without_a_frame(systemd: Systemd) -> None:
+    """As in the unit: so the last sign of life is never older than 30 s when the microphone goes."""
+    service = Service.of({"NOTIFY_SOCKET": systemd.address, "WATCHDOG_USEC": "120000000"})
+    for second in range(150):
+        service.passed(second * RATE_HZ, "hearing")
+    assert systemd.told().count("WATCHDOG=1") == 4, "at 30, 60, 90 and 120 s"
+
+
+def test_tries_to_hear_behind_silence_are_frames_enough(
+    watched: Systemd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A microphone that gives nothing but zeros is opened for some seconds each 30 s: nothing begins anew."""
+    monkeypatch.setenv("WATCHDOG_USEC", "120000000")
+    house = House(tmp_path, 400, noise_floor=30)
+    told: list[list[str]] = []
+    house.at(1, house.board.silent)
+    for at_s in range(90, 400, 90):
+        house.at(at_s, lambda: told.append(watched.told()))
+    house.run()
+    assert ["WATCHDOG=1" in lines for lines in told] == [True] * 4
+    assert told[-1].count("STATUS=no microphone: silent") > 0, "it was as deaf as that"
 
 
 def test_a_loop_that_never_had_a_frame_is_not_ready(systemd: Systemd) -> None:

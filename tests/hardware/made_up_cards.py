@@ -16,7 +16,7 @@ class Kernel:
         (self.proc / "asound").mkdir(parents=True)
         self._write()
 
-    def plug(self, number: int, name: str, usb: str = "", channels: int = 0) -> None:
+    def plug(self, number: int, name: str, usb: str = "", channels: int = 0, *, plays: bool = False) -> None:
         """Give a card a number; one that captures has `channels`."""
         card = self._folder(number)
         card.mkdir()
@@ -27,6 +27,8 @@ class Kernel:
             (card / "stream0").write_text(
                 text + f"\nCapture:\n  Status: Stop\n  Interface 2\n    Channels: {channels}\n"
             )
+        if plays:
+            (card / "pcm0p").mkdir()
         if channels:
             (card / "pcm0c/sub0").mkdir(parents=True)
             self.stream(number, CLOSED)

@@ -54,6 +54,9 @@ DEFECTS = {
     "an overrun that jumps and is not counted": Defect(
         "capture.py", "            self._pipe.overruns += 1\n", "            pass\n", "nothing was lost"
     ),
+    "an overrun that is not passed on": Defect(
+        "microphone.py", "            self.overruns += 1\n", "            pass\n", "nothing was lost"
+    ),
     "a microphone that is closed in name": Defect(
         "child.py", "        self._process.kill()\n", "", "closed, and the card is not"
     ),

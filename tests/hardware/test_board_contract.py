@@ -81,6 +81,23 @@ def test_rest_lets_one_frame_pass_and_reads_nothing(board: Board) -> None:
     assert board.microphone.read().index == first + 3 * FRAME_SAMPLES
 
 
+def test_opening_waits_for_nothing_and_the_first_frame_comes_where_the_rests_have_reached(board: Board) -> None:
+    with pytest.raises(MicrophoneError, match="open it first"):
+        board.microphone.ready()
+    board.microphone.open()
+    now = 0
+    for _ in range(PATIENCE_FRAMES):
+        if board.microphone.ready():
+            break
+        now = board.rest()
+    assert board.microphone.ready()
+    assert board.microphone.read().index == now
+    assert board.microphone.ready()
+    board.microphone.close()
+    with pytest.raises(MicrophoneError, match="open it first"):
+        board.microphone.ready()
+
+
 def test_opening_twice_and_closing_twice_change_nothing(board: Board) -> None:
     board.microphone.open()
     board.microphone.open()

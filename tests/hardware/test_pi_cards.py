@@ -17,14 +17,14 @@ GENERIC = load_profile("generic-usb").microphone
 @pytest.fixture
 def kernel(tmp_path: Path) -> Kernel:
     kernel = Kernel(tmp_path)
-    kernel.plug(0, "bcm2835 Headphones")
+    kernel.plug(0, "bcm2835 Headphones", plays=True)
     kernel.plug(1, "ReSpeaker 4 Mic Array (UAC1.0)", "2886:0018", 6)
     return kernel
 
 
 def test_cards_are_read_with_their_usb_ids_and_channels(kernel: Kernel) -> None:
     assert sound_cards(kernel.proc) == [
-        SoundCard(0, "bcm2835 Headphones", "", False, ()),
+        SoundCard(0, "bcm2835 Headphones", "", False, (), plays=True),
         SoundCard(1, "ReSpeaker 4 Mic Array (UAC1.0)", "2886:0018", True, (6,)),
     ]
 

@@ -19,12 +19,15 @@ def test_a_message_is_taken_by_a_pipe_whole_or_not_at_all() -> None:
 
 
 @given(
-    st.integers(0, 2**62), st.integers(0, 2**32 - 1), st.binary(min_size=FRAME_BYTES, max_size=FRAME_BYTES)
-)
-def test_a_frame_comes_out_of_its_message_as_it_went_in(offset: int, overruns: int, pcm: bytes) -> None:
-    message = pack_frame(offset, overruns, pcm)
+    st.integers(0, 2**62), st.integers(0, 2**32 - 1), st.floats(0, 1e9),
+    st.binary(min_size=FRAME_BYTES, max_size=FRAME_BYTES),
+)  # fmt: skip
+def test_a_frame_comes_out_of_its_message_as_it_went_in(
+    offset: int, overruns: int, sent_s: float, pcm: bytes
+) -> None:
+    message = pack_frame(offset, overruns, sent_s, pcm)
     assert len(message) == MESSAGE_BYTES
-    assert unpack(message) == Heard(offset, overruns, pcm)
+    assert unpack(message) == Heard(offset, overruns, sent_s, pcm)
 
 
 @given(st.builds(Note, st.text(), st.integers(0, 192_000), st.integers(0, 32), st.text(), st.just("wedged")))

@@ -143,7 +143,7 @@ def test_a_loudspeaker_that_hangs_is_given_up_and_its_child_killed(make: Make, d
     desk.loudspeaker.wedge()
     play(loudspeaker, RAMP)
     assert (loudspeaker.trouble, loudspeaker.pid) == ("it hangs", None)
-    assert not desk.loudspeaker.in_use
+    until(lambda: not desk.loudspeaker.in_use, "its child lives on")
     desk.loudspeaker.mend()
     patient = make()
     play(patient, RAMP)

@@ -204,8 +204,9 @@ def test_a_pulled_plug_is_noticed_and_a_plug_put_back_is_found(make: Make, desk:
     assert len(str(error)) < 400
     assert "\n" not in str(error)
     microphone.close()
+    microphone.open()
     with pytest.raises(MicrophoneLost, match="no sound card called desk_microphone") as absent:
-        microphone.open()
+        microphone.read()
     assert absent.value.fault == "unplugged"
     assert not microphone.is_open
     desk.microphone.plug()
@@ -227,10 +228,13 @@ def test_the_state_of_the_stream_is_the_kernels_word(make: Make, tmp_path: Path)
 def test_a_card_that_another_program_has_is_not_opened(make: Make) -> None:
     first, second = make(), make()
     first.open()
+    first.read()
+    second.open()
     with pytest.raises(MicrophoneLost, match=r"^microphone: ") as busy:
-        second.open()
+        second.read()
     assert "\n" not in str(busy.value)
     first.close()
+    second.close()
     second.open()
     second.read()
 
@@ -258,6 +262,7 @@ from hardware.profiles import load_profile
 profile = load_profile("respeaker-usb-4mic").microphone
 microphone = PiMicrophone(profile, sys.argv[1], SampleClock(), start_s=20)
 microphone.open()
+microphone.read()
 print(microphone.pid, flush=True)
 sys.stdin.read(1)
 os.kill(os.getpid(), signal.SIGKILL)
@@ -312,10 +317,12 @@ def test_a_process_that_cannot_be_started_is_a_lost_microphone(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     microphone = make()
+    before = sorted(os.listdir("/proc/self/fd"))
     with monkeypatch.context() as broken:
         broken.setattr(sys, "executable", "/nowhere/python")
         with pytest.raises(MicrophoneLost, match="its process does not start: No such file"):
             microphone.open()
+    assert sorted(os.listdir("/proc/self/fd")) == before, "no pipe stays open"
     microphone.open()
     microphone.read()
 
@@ -326,8 +333,11 @@ def test_a_missing_library_is_one_line_that_says_what_to_install(
     why = "libportaudio.so.2: cannot open shared object file"
     (tmp_path / "pyaudio.py").write_text(f'print("some library talks")\nraise ImportError("{why}")\n')
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    microphone = make()
+    microphone.open()
     with pytest.raises(NotInstalled, match=rf"^PyAudio: {why}; install it: .*setup_audio$"):
-        make().open()
+        microphone.read()
+    assert not microphone.is_open
 
 
 def test_a_child_that_prints_without_end_is_neither_held_up_nor_kept(

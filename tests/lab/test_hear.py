@@ -185,6 +185,15 @@ def test_a_run_goes_on_after_broken_files_and_ends_with_3(
     assert summary.startswith(f"{len(hurt) + 1} files ({len(hurt)} could not be heard)")
 
 
+def test_where_nothing_could_be_heard_nothing_is_summed_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = tmp_path / "missing.wav"
+    assert run([missing], ["alexa"], as_json=False, out=io.StringIO()) == 3
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{missing}: no such file")
+
+
 def test_a_run_for_a_word_that_nobody_has_ends_with_3(capsys: pytest.CaptureFixture[str]) -> None:
     assert run([ALEXA], ["alexxa"], as_json=True, out=io.StringIO()) == 3
     (line,) = capsys.readouterr().err.splitlines()

@@ -28,9 +28,10 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     return simulate(read(SCENARIO), tmp_path_factory.mktemp("honest") / "run")
 
 
-def faults(outcome: Outcome) -> str:
-    """What promise 1 finds."""
-    return next(promises(Evidence(outcome))).difference
+def faults(outcome: Outcome, promise: str = "promise 1") -> str:
+    """What the check of a promise finds."""
+    verdicts = promises(Evidence(outcome))
+    return next(verdict.difference for verdict in verdicts if verdict.expectation.startswith(promise))
 
 
 def test_the_gaps_are_where_the_microphone_lost_samples_and_the_cloud_still_understands(
@@ -109,6 +110,23 @@ def test_a_lie_about_what_was_lost_is_found(
     found = faults(sent_anew(honest, tmp_path / "lie", *lie(told)))
     assert "other gaps" in found
     assert ("is not what the room sounded like" in found) == (lie not in (hidden, hidden_all))
+
+
+def test_who_claims_a_gap_cannot_send_in_the_clear_what_was_heard_there(
+    honest: Outcome, tmp_path: Path
+) -> None:
+    """The middle of the utterance is said to be lost, and stands in a message of another kind."""
+    (told,) = Evidence(honest).opened
+    room = Evidence(honest).room(told.header.first_sample, len(told.pcm) // 2)
+    middle = max(len(room) // 4, told.gaps[-1].end + 1)
+    gaps = [*told.gaps, Gap(middle, SEGMENT)]
+    lying = sent_anew(honest, tmp_path / "lie", without(told.pcm, middle, SEGMENT), gaps)
+    assert "in the clear" not in faults(lying, "promise 6")
+    clear = room[2 * middle : 2 * (middle + SEGMENT)]
+    with (lying.directory / "sent.jsonl").open("a") as sent:
+        topic = f"overheard/v1/{told.header.device}/up/status"
+        sent.write(json.dumps({"topic": topic, "payload": base64.b64encode(clear).decode()}) + "\n")
+    assert "in the clear" in faults(lying, "promise 6")
 
 
 def sent_anew(outcome: Outcome, directory: Path, pcm: bytes, gaps: Sequence[Gap]) -> Outcome:
