@@ -79,6 +79,7 @@ class Speaker:
         self.parts.outbox.jot("boot", first_sample=self.sample, cause="muted" if muted else "live")
         self._say_protections()
         if not muted:
+            self.parts.board.panel.show("booting", self.sample)  # before anything is opened
             self.parts.ear.open(self.sample)
         self._move(Phase.MUTED if muted else Phase.IDLE)
         self._tell("phase", phase=self.phase.value)
@@ -192,15 +193,20 @@ class Speaker:
     def happen(self, event: Event) -> None:
         """Take the step that the table gives for `event`, and do its actions."""
         step = session.step(self.phase, event)
+        if Action.OPEN in step.actions:
+            self._enter(step.phase)  # the light does not say muted while the microphone is opened
         for action in step.actions:
             self._do(action, event)
         if Action.START in step.actions and self._turn.capturing_since is None:
             step = session.step(step.phase, Event.NO_ROOM)  # refused: it could not be written down
-        if step.phase is not self.phase:
-            self._move(step.phase)
-            self._tell("phase", phase=step.phase.value)
+        self._enter(step.phase)
         if Action.END in step.actions and step.phase is Phase.PROCESSING:
             self._await_answer()
+
+    def _enter(self, phase: Phase) -> None:
+        if phase is not self.phase:
+            self._move(phase)
+            self._tell("phase", phase=phase.value)
 
     def _do(self, action: Action, event: Event) -> None:
         match action:

@@ -69,6 +69,7 @@ class MuteCircuit:
         self._changed = changed
         self._told = False
         self._visitor = Visitor(USB_ID, self._visit, _EVERY_S, backend, self._miss)
+        self._visitor.start()
         if not self._visitor.wait(_FIRST_ANSWER_S) or self._visitor.refused:
             self._belief.silence()
         self._told = self._belief.muted

@@ -24,7 +24,9 @@ from hardware.profiles import PanelPins, Profile
 class Circuit(Protocol):
     """A mute circuit of the array's own."""
 
-    muted: bool
+    @property
+    def muted(self) -> bool:
+        """Whether it counts as muted."""
 
     @property
     def trouble(self) -> str | None:

@@ -46,8 +46,10 @@ class Calls(NamedTuple):
     @property
     def whom(self) -> str:
         """In words."""
+        if not self.brokers:
+            return "the speaker may call nobody"
         asked = f"; it asks {', '.join(self.names)} where its broker is" if self.names else ""
-        return f"the speaker may call {', '.join(self.brokers) or 'nobody'}, and nobody else{asked}"
+        return f"the speaker may call {', '.join(self.brokers)}, and nobody else{asked}"
 
 
 def calls_of(place: Place) -> Calls:

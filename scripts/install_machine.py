@@ -21,7 +21,7 @@ ROOM_BYTES = 700_000_000
 
 APT = {
     "any": ["python3-venv", "systemd"],
-    "speaker": ["libportaudio2", "nftables"],
+    "speaker": ["libportaudio2", "libusb-1.0-0", "nftables"],
     "cloud": ["mosquitto", "espeak-ng"],
 }
 TO_BUILD = ["portaudio19-dev", "python3-dev", "gcc", "libc6-dev"]

@@ -78,7 +78,7 @@ def _taken_back(job: Job, roles: Sequence[str], way: Way, names: Sequence[str], 
         if "speaker" not in roles:
             look = "sudo journalctl --unit overheard-cloud"
         return NotReadyError(f"{why}; see `{look}`, mend it, and run this again")
-    releases.go_back(place, *way)
+    releases.go_back(place, way.before, way.before_that)
     files.lay(place, roles)
     services.reload()
     again = services.restart(names, job.given.ready_s)

@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 from install_options import parse
 from install_place import OPT, RELEASES, Place
 from install_release import WHOLE, current, name_of, previous
+from install_remove import uninstall
 from install_source import find
 from install_start import Job
 from install_steps import install, rollback
@@ -90,6 +91,9 @@ class TwinHome:
     def install(self, version: str, *words: str) -> None:
         """As scripts/install of that release does."""
         install(self._job(*words), self.release(version))
+
+    def uninstall(self, *words: str) -> None:
+        uninstall(self._job("--uninstall", *words))
 
     def rollback(self) -> None:
         rollback(self._job())

@@ -57,6 +57,7 @@ class Ring:
         self._dialect = dialect
         self._rgb: RGB = (0.0, 0.0, 0.0)
         self._visitor = Visitor(dialect.usb_id, self._visit, _AGAIN_S, backend)
+        self._visitor.start()
 
     @property
     def trouble(self) -> str | None:

@@ -77,6 +77,9 @@ class Visitor:
         self._wire: Wire | None = None
         self._nudged, self._closing, self._been = Event(), Event(), Event()
         self._thread = Thread(target=self._run, name=f"usb {usb_id}", daemon=True)
+
+    def start(self) -> None:
+        """Begin, once whoever is told of visits is ready to be."""
         self._thread.start()
 
     @property

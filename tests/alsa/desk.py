@@ -4,6 +4,8 @@ import fcntl
 import mmap
 import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -89,6 +91,13 @@ class Card:
             asked = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
             answer = fcntl.fcntl(file, fcntl.F_OFD_GETLK, asked)
         return struct.unpack("hhqqi4x", answer)[0] != fcntl.F_UNLCK
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Have it open oneself, so that nobody else can."""
+        with self._page_file.open("r+b") as file:
+            fcntl.fcntl(file, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+            yield
 
     def unplug(self) -> None:
         """Pull the plug, if it is in."""

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from device.envelope import SUITES, ReaderKey, device_id
 from device.errors import KeyFileError
-from device.keys import load_or_make, write_private
+from device.keys import is_new, load_or_make, write_private
 
 SUITE = "x25519"
 FILES = ("identity.key", "reply.key")
@@ -126,6 +126,17 @@ def test_a_private_file_is_replaced_whole_and_stays_private(tmp_path: Path) -> N
     write_private(path, b"new")
     assert path.read_bytes() == b"new"
     assert mode(path) == 0o600
+
+
+def test_nobody_can_tell_whether_a_speaker_with_keys_from_elsewhere_is_new(
+    state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So it begins muted: it may have been."""
+    assert is_new(state)
+    handed = tmp_path / "handed"
+    load_or_make(handed, SUITE)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(handed))
+    assert not is_new(state)
 
 
 def test_all_who_ask_at_once_become_the_same_device(tmp_path: Path) -> None:

@@ -173,6 +173,36 @@ def test_the_button_of_the_array_closes_the_microphone_and_survives_a_power_cut(
     assert board.microphone.frames_read == 50
 
 
+@pytest.mark.parametrize("hiccup", ["refuses at the start", "refuses for a while"])
+def test_no_hiccup_of_the_array_unmutes_what_is_remembered(tmp_path: Path, hiccup: str) -> None:
+    array = Array(tmp_path, "respeaker-xvf3800", Usb(Xvf3800()))
+    board, speaker = array.start(2)
+    board.at(s(1), lambda: array.bus.device.press_mute() or array.bus.transfers(2))
+    speaker.run()
+    mute = tmp_path / "state" / "mute"
+    remembered = mute.read_bytes()
+    array.bus.unplug()
+    array.bus.plug()  # the power went: the array has forgotten, the firmware has not
+    if hiccup == "refuses at the start":
+        array.bus.refuse(errno.EACCES)
+    board, speaker = array.start(4)
+
+    def refuse() -> None:
+        array.bus.refuse(errno.ETIMEDOUT)
+        assert array.bus.until(lambda: board.panel.level("mute"))
+
+    def be_nice() -> None:
+        array.bus.refuse(0)
+        assert array.bus.transfers(3)
+
+    board.at(s(1), refuse)
+    board.at(s(2), be_nice)
+    speaker.run()
+    assert board.microphone.frames_read == 0
+    assert remembered != b"open\n"
+    assert mute.read_bytes() == remembered
+
+
 def test_a_switch_is_not_remembered_since_it_stays_where_it_is(tmp_path: Path) -> None:
     house = House(tmp_path, 3)
     house.at(1, house.board.mute_on)

@@ -81,7 +81,9 @@ def test_rest_lets_one_frame_pass_and_reads_nothing(board: Board) -> None:
     assert board.microphone.read().index == first + 3 * FRAME_SAMPLES
 
 
-def test_opening_waits_for_nothing_and_the_first_frame_comes_where_the_rests_have_reached(board: Board) -> None:
+def test_opening_waits_for_nothing_and_the_first_frame_comes_where_the_rests_have_reached(
+    board: Board,
+) -> None:
     with pytest.raises(MicrophoneError, match="open it first"):
         board.microphone.ready()
     board.microphone.open()

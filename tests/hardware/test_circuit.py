@@ -1,11 +1,13 @@
 """The mute circuit of the XVF3800, read over USB: either it or a switch mutes, and only a hand unmutes."""
 
 import errno
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import msgspec
 import pytest
+import usb.core as usb_core
 from gpiozero.pins.mock import MockFactory, MockPWMPin
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ from hardware.board import Edge
 from hardware.circuit import Belief
 from hardware.panel import GpioPanel, open_panel
 from hardware.profiles import Lights, load_profile
-from tests.hardware.usb_twin import Usb, Xvf3800
+from tests.hardware.usb_twin import PATIENCE_S, Usb, Xvf3800
 
 PROFILE = msgspec.structs.replace(load_profile("respeaker-xvf3800"), lights=Lights("none"))
 WITH_SWITCH = msgspec.structs.replace(PROFILE, panel=msgspec.structs.replace(PROFILE.panel, mute=27))
@@ -89,7 +91,58 @@ def test_one_that_is_there_and_refuses_from_the_beginning_is_muted(usb: Usb) -> 
         assert panel.level("mute") is True
         assert str(panel.trouble).startswith("mute circuit 2886:001a: permission denied; install systemd/60-")
         usb.refuse(0)
+        assert usb.transfers(3)
+        assert panel.level("mute") is True  # that it says `live` now is no hand
+        assert not panel.edges
+        press_twice(usb)
         assert usb.until(lambda: not panel.level("mute"))
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    """For what no transfer announces, since none ends."""
+    never, looks = threading.Event(), 200
+    while not true() and looks:
+        never.wait(0.05)
+        looks -= 1
+    assert looks, "it never came true"
+
+
+def press_twice(usb: Usb) -> None:
+    usb.device.press_mute()
+    assert usb.transfers(2)
+    usb.device.press_mute()
+
+
+def test_a_driver_that_raises_what_nobody_announced_is_muted_and_asked_again(usb: Usb) -> None:
+    usb.raises = NotImplementedError("no way to detach a driver here")
+    with panel_of(usb) as panel:
+        assert panel.level("mute") is True
+        assert "NotImplementedError" in str(panel.trouble)
+        usb.raises = None
+        assert usb.until(lambda: panel.trouble is None)
+        assert panel.level("mute") is True
+
+
+def test_without_libusb_nobody_knows_so_it_is_muted(usb: Usb) -> None:
+    usb.raises = usb_core.NoBackendError("No backend available")
+    with panel_of(usb) as panel:
+        assert panel.level("mute") is True
+        assert "apt install libusb-1.0-0" in str(panel.trouble)
+
+
+def test_what_was_refused_for_a_moment_while_the_array_came_back_unmutes_nobody_and_mutes_nobody(
+    usb: Usb,
+) -> None:
+    with panel_of(usb) as panel:
+        usb.unplug()
+        assert usb.until(lambda: panel.trouble is not None)
+        usb.refuse(errno.EACCES)  # its node is root's until udev has been there
+        usb.plug()
+        assert usb.transfers(1)
+        usb.refuse(0)
+        assert usb.until(lambda: panel.trouble is None)
+        assert panel.level("mute") is False
+        assert not panel.edges
 
 
 def test_one_that_answers_nonsense_is_muted(usb: Usb) -> None:
@@ -133,10 +186,24 @@ def test_a_circuit_that_hangs_does_not_keep_the_panel_from_opening_or_answering(
     with panel_of(usb) as panel:
         assert usb.hanging.is_set()
         assert panel.level("button") is False
-        assert panel.level("mute") is False  # nobody has said anything yet: nor has the array been heard
-        usb.device.muted = True
+        assert panel.level("mute") is True  # nobody has said anything yet
         usb.let_go()
-        assert usb.until(lambda: panel.level("mute"))
+        assert usb.transfers(3)
+        assert panel.level("mute") is True  # though it says `live`
+        press_twice(usb)
+        assert usb.until(lambda: not panel.level("mute"))
+
+
+def test_one_that_begins_to_hang_counts_as_muted_and_says_so(usb: Usb) -> None:
+    with panel_of(usb) as panel:
+        assert panel.level("mute") is False
+        usb.hang()
+        assert usb.hanging.wait(PATIENCE_S)
+        wait_until(lambda: panel.level("mute"))
+        assert "it hangs; unplug it" in str(panel.trouble)
+        usb.let_go()
+        assert usb.transfers(3)
+        assert panel.level("mute") is True
 
 
 @pytest.fixture
@@ -172,6 +239,20 @@ def test_whatever_happened_silence_and_then_live_do_not_unmute(
 @given(history=HISTORY)
 def test_whatever_happened_pressing_it_twice_makes_it_live(history: list[str]) -> None:
     assert not believed([*history, "muted", "live"]).muted
+
+
+@given(history=HISTORY)
+def test_whatever_happened_nothing_but_muted_then_live_unmutes(history: list[str]) -> None:
+    belief, before = Belief(), "live"
+    for said in history:
+        was = belief.muted
+        if said in {"muted", "live"}:
+            belief.answer(said == "muted")
+        else:
+            belief.miss(there=said == "refused")
+        if was and not belief.muted:
+            assert (before, said) == ("muted", "live")
+        before = said
 
 
 @given(history=HISTORY)

@@ -109,6 +109,8 @@ class Usb(usb.backend.IBackend):
         self.requests = 0
         self.looks = 0
         self.plugged, self.refusal = True, 0
+        self.raises: Exception | None = None
+        """What a look for the device raises, where the driver itself is at fault."""
         self._plugs = 1
         self._changed = threading.Condition()
         self._open = threading.Event()
@@ -156,6 +158,9 @@ class Usb(usb.backend.IBackend):
     def enumerate_devices(self) -> Iterator[int]:
         with self._changed:
             self.looks += 1
+            if self.raises is not None:
+                self._changed.notify_all()
+                raise self.raises
             found = [self._plugs] if self.plugged else []
             self._changed.notify_all()
         return iter(found)
