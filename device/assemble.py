@@ -95,6 +95,7 @@ def assemble(
         outbox.gone = data_keys.wipe
         delivery.reseal = Resealer(outbox, data_keys, identity.signing, trust, outside, after_s)
         recorder = Recorder(config, identity, boot, outbox, delivery, outside)
+        around = Surroundings(outbox, voice, board.panel, now_tell)
         parts = Parts(
             device=identity.device,
             board=board,
@@ -111,7 +112,7 @@ def assemble(
                 config.home_assistant, (identity.device, boot), state, tell_phase=not _hides_speech(config)
             ),
             renewal=Renewal(identity.device, certificate, now),
-            turn=Turn(recorder, trust, Surroundings(outbox, voice, now_tell), now, config.audio.wake_earcon),
+            turn=Turn(recorder, trust, around, now, config.audio.wake_earcon),
             cover=Cover(config.privacy.cover_per_day, _shape(config), _first_word(config), random_bytes),
             answer_samples=round(config.cloud.answer_s * RATE_HZ),
             lighting=Lighting(config.lights, board.panel, now, now_tell),

@@ -64,7 +64,7 @@ _LINES: dict[str, Callable[[Fields], str]] = {
     "resealed": lambda _: "what waited too long is sealed anew, to the cloud's present key",
     "damaged": lambda f: str(f["what"]),
     "storage": lambda f: f"the disk refuses: {f['why']}" if f["why"] else "the disk takes rows again",
-    "lights": lambda f: str(f["why"] or "the panel's parts on USB answer again"),
+    "lights": lambda f: str(f["why"] or "the panel's lights and mute circuit work again"),
     "microphone": lambda f: (
         f"the microphone is well again, tried {f['tries']} times"
         if f["fault"] == "well"

@@ -56,8 +56,8 @@ class Parts:
         self.home.tend(self.line, now, Now(phase, microphone, fault, self.delivery.unacknowledged))
 
     def cue(self, phase: Phase, now: int) -> str:
-        """What the light must show: mute outranks everything, unless the microphone is open all the same; then
-        what is wrong, then the conversation.
+        """What the light must show: mute outranks everything, but for a microphone that is open all the same;
+        then what is wrong, then the conversation.
         """
         since = self.turn.capturing_since
         if phase is Phase.MUTED and self.ear.fault != "held":
@@ -66,10 +66,11 @@ class Parts:
             return "error"
         if since is not None and now < since:
             return "idle"  # the chime before a capture
-        if phase is Phase.IDLE and self.ear.starting:
+        return self._cue_of_idle() if phase is Phase.IDLE else str(phase.value)
+
+    def _cue_of_idle(self) -> str:
+        if self.ear.starting:
             return "booting"  # nothing is heard yet
-        if phase is Phase.IDLE and self.outbox.trouble is not None:
+        if self.outbox.trouble is not None:
             return "error"
-        if phase is Phase.IDLE and not self.line.up:
-            return "offline"
-        return str(phase.value)
+        return "idle" if self.line.up else "offline"

@@ -20,7 +20,7 @@ from device.trust import CloudKeys, Trust
 from device.voice import Voice
 from device.wakeword import Opinion
 from device.witness import Tell
-from hardware.board import FRAME_SAMPLES, Frame
+from hardware.board import FRAME_SAMPLES, Frame, Panel
 
 _REMEMBERED = 32
 """Utterances whose lengths cover is drawn from: the lengths alone, in memory alone."""
@@ -30,16 +30,19 @@ _ANSWERED = frozenset({"silence", "max_duration", "released"})
 
 
 class Surroundings(NamedTuple):
-    """What a turn writes to: the ledger, the loudspeaker, whoever watches."""
+    """What a turn writes to: the ledger, the loudspeaker, whoever watches; and the panel, whose light it asks
+    whether it can be seen.
+    """
 
     outbox: Outbox
     voice: Voice
+    panel: Panel
     tell: Tell
 
 
 class Turn:
     """From a trigger to the answer. `earcon`: chime before a capture, which then begins when the chime is
-    over.
+    over. Where the light is not seen a capture is heard instead: it chimes at its beginning and at its end.
     """
 
     def __init__(
@@ -52,9 +55,10 @@ class Turn:
     ) -> None:
         self._recorder = recorder
         self._trust = trust
-        self._outbox, self._voice, self._tell = around
+        self._outbox, self._voice, self._panel, self._tell = around
         self._now = now
-        self.chimes = earcon
+        self._earcon = earcon
+        self._by_sound = False
         self._next: tuple[Trigger, CloudKeys] | None = None
         self._begun: tuple[Trigger, CloudKeys] | None = None
         self._capture: Capture | None = None
@@ -64,6 +68,11 @@ class Turn:
         self.last: Trigger | None = None
         self.lengths: deque[int] = deque(maxlen=_REMEMBERED)
         self._ended = "silence"
+
+    @property
+    def chimes(self) -> bool:
+        """Whether a capture that begins now begins after a chime."""
+        return self._earcon or not self._panel.lit
 
     @property
     def capturing_since(self) -> int | None:
@@ -106,7 +115,14 @@ class Turn:
             return
         self._begun = ready
         self._voice.hush()
-        self._start(ready, now + (self._voice.chirp("wake") if self.chimes else 0), now)
+        self._start(ready, now + self._chime(), now)
+
+    def _chime(self) -> int:
+        """Say that a capture begins, if that has to be heard; return how long that takes."""
+        self._by_sound = not self._panel.lit
+        if self._by_sound:
+            return self._voice.sign("wake")
+        return self._voice.chirp("wake") if self._earcon else 0
 
     def _start(self, ready: tuple[Trigger, CloudKeys], first: int, now: int) -> None:
         trigger, keys = ready
@@ -162,6 +178,8 @@ class Turn:
             self.lengths.append(capture.segments)
             self.asked = capture.name
             self._ended = reason if reason in _ANSWERED else self._ended
+            if self._by_sound or not self._panel.lit:
+                self._voice.sign("done")
             readers = [reader.name for reader in capture.header.readers]
             self._tell("utterance", **_span(capture), id=capture.name, reason=reason, readers=readers)
 

@@ -40,13 +40,14 @@ def verified(bundle: Path, key: Path, room: Path, *, allow_older: bool) -> Path:
 def update(
     bundle: Path, key: Path, say: Callable[[str], None], *, allow_older: bool, arguments: Sequence[str] = ()
 ) -> int:
-    """Verify the bundle, and run its installer with `arguments`; returns its exit code.
+    """Verify the bundle, and run its installer with `arguments`; returns that one's own exit code.
 
     Raises UpdateError when the bundle is refused: then nothing was changed.
     """
     with tempfile.TemporaryDirectory(prefix="overheard-update-", dir=_room()) as room:
         folder = verified(bundle, key, Path(room), allow_older=allow_older)
-        say(f"{bundle.name}: signed by the release key, whole, and not older")
+        age = "of whichever age, as you said" if allow_older else "not older"
+        say(f"{bundle.name}: signed by the release key, whole, and {age}")
         python = Path(sys.base_prefix) / "bin" / "python3"
         return subprocess.run([python, folder / INSTALLER, *arguments], check=False).returncode
 

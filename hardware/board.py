@@ -108,6 +108,10 @@ class Panel(Protocol):
         """Whether all that can mute by hand stays where it was put when the power goes."""
 
     @property
+    def lit(self) -> bool:
+        """Whether a cue is seen, for all that is known; False too where there are no lights."""
+
+    @property
     def trouble(self) -> str | None:
         """What is wrong with lights or mute circuit, and what to do, in one line; None while they work."""
 

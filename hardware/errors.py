@@ -15,8 +15,8 @@ Every message is one line: where, what, what to do next. `exit_code` is what a c
 from typing import Literal
 
 Fault = Literal["unplugged", "wedged", "silent", "constant", "humming", "clipped", "overrunning", "held"]
-"""What can be wrong with a microphone. Its driver finds the first two, the firmware the others. `held`: it was
-closed, and is open all the same.
+"""What can be wrong with a microphone. Its driver finds the first two, the firmware the others. `held`: it is
+open though it was closed.
 """
 
 

@@ -2,7 +2,8 @@
 
 Steady red and violet mean muted and nothing else; that mute outranks every other cue is the firmware's rule
 to keep. No cue but idle is ever dark, however far its pulse has sunk and however dim the lights are. A light
-of one colour tells the cues apart by rhythm (`RHYTHMS`).
+of one colour tells the cues apart by rhythm (`RHYTHMS`). Where a light is only on or off, blinking is dark by
+turns, but never while sound is kept (`is_on`).
 """
 
 from math import ceil
@@ -13,6 +14,7 @@ from hardware.errors import BoardError
 
 LEVELS = 8  # a pulse moves in eighths: few changes of the light, still soft to the eye
 FAINTEST = 1 / 32  # the least brightness: an eighth of it is still one step of a light that has 256
+LEAST_DUTY = 0.01  # lgpio cuts off what is less than a whole per cent
 BEAT_SAMPLES = RATE_HZ // 8
 
 
@@ -87,11 +89,26 @@ def rhythm(cue: str, elapsed_samples: int) -> RGB:
     return (level, level, level)
 
 
+def is_on(cue: str, elapsed_samples: int) -> bool:
+    """The same where a light is on or off and nothing between: faint beats are dark.
+
+    But `verifying` is as steady as `listening`, for its sound is kept too. Raises BoardError for any other
+    name than a cue's.
+    """
+    return cue == "verifying" or rhythm(cue, elapsed_samples)[0] == 1
+
+
 def dimmed(rgb: RGB, brightness: float) -> RGB:
     """`rgb` with lights of that brightness (0 to 1), which never falls below FAINTEST."""
     factor = max(brightness, FAINTEST)
     red, green, blue = rgb
     return (red * factor, green * factor, blue * factor)
+
+
+def in_duty(rgb: RGB) -> RGB:
+    """Duty cycles of pins, which know whole per cents; what is not quite dark does not become dark."""
+    red, green, blue = (max(part, LEAST_DUTY) if part else 0.0 for part in rgb)
+    return (red, green, blue)
 
 
 def in_bytes(rgb: RGB) -> tuple[int, int, int]:

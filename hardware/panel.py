@@ -51,8 +51,11 @@ def open_panel(profile: Profile, factory: Any, animated: bool = False, usb: Any 
     except BaseException:
         lamp.close()
         raise
-    if profile.panel.mute_circuit == "respeaker-xvf3800":
-        panel.read_circuit(usb)
+    with ExitStack() as undo:
+        undo.callback(panel.close)
+        if profile.panel.mute_circuit == "respeaker-xvf3800":
+            panel.read_circuit(usb)
+        undo.pop_all()
     return panel
 
 
@@ -92,7 +95,6 @@ class GpioPanel:
         try:
             from hardware.circuit import MuteCircuit
         except ImportError as error:
-            self.close()
             raise NotInstalled(f"mute circuit: {error}; install overheard[pi]") from error
         self._circuit = MuteCircuit(self._circuit_changed, usb)
         self._taken.callback(self._circuit.close)
@@ -108,6 +110,11 @@ class GpioPanel:
     def mute_lasts(self) -> bool:
         """Whether all that can mute by hand stays where it is put when the power goes."""
         return self._circuit is None
+
+    @property
+    def lit(self) -> bool:
+        """Whether a cue is seen, for all that is known; False too where there are no lights."""
+        return self._lamp.lit
 
     @property
     def trouble(self) -> str | None:
@@ -150,6 +157,8 @@ class GpioPanel:
         rgb = self._look(self._cue, elapsed)
         if rgb != self._rgb:
             self._set(rgb, sample)
+        elif self._lamp.trouble is not None:
+            self._lamp.show(rgb)  # it may work again
 
     def _look(self, cue: str, elapsed_samples: int) -> RGB:
         return dimmed(self._lamp.look(cue, elapsed_samples), self._brightness)

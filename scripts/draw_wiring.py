@@ -34,6 +34,8 @@ PIN_X = {1: 372, 2: 428}
 BOX_W = 262
 BOX_X = {1: 14, 2: 524}
 PLACE = re.compile(r"(?<=<!-- parts -->\n).*?(?=<!-- /parts -->)", re.DOTALL)
+LEDS = {"led": ("LED", "short leg to ground"), "rgb": ("RGB LED", "common cathode")}
+"""The lights that are wired to the header, each by its name and what a builder must know."""
 WIDTH, HEIGHT = 800, TOP + 20 * ROW + 140
 COLOURS = {"signal": "#2f6fde", "ground": "#6b7280", "supply": "#d9480f"}
 
@@ -144,11 +146,15 @@ def _mute_note(profile: Profile) -> str:
 
 
 def _light(pins: Header, profile: Profile) -> Part:
-    taken = {name: pins.gpio(number) for name, number in profile.lights.pins.items()}
-    wires = [Wire(pin, f"{name}, 330 Ω", "signal") for name, pin in taken.items()]
+    lights = profile.lights
+    if lights.kind not in LEDS or lights.power is not None:
+        supply = " with a supply of their own" if lights.power is not None else ""
+        raise WiringError(f"lights {lights.kind}{supply}: nobody knows their connector; wire an LED, or none")
+    name, note = LEDS[lights.kind]
+    taken = {part: pins.gpio(number) for part, number in lights.pins.items()}
+    wires = [Wire(pin, f"{part}, 330 Ω", "signal") for part, pin in taken.items()]
     ground = Wire(pins.ground(list(taken.values())), "cathode", "ground")
-    name = "RGB LED" if len(taken) > 1 else "LED"
-    return Part(name, "common cathode" if len(taken) > 1 else "short leg to ground", (*wires, ground))
+    return Part(name, note, (*wires, ground))
 
 
 def _refuse_crossing(made: Sequence[Part]) -> None:

@@ -6,6 +6,7 @@ Both have the same verbs, and a real broker at which its state is seen. They mak
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -31,6 +32,8 @@ PATIENCE_S = 20.0
 WELL = "well"
 MISSING = "missing at start"
 OVERRUN = "overrun"
+LAGS = "overrunning"
+_LAG_EVERY_S, _LAG_SAMPLES = 0.5, 800
 
 Event = dict[str, Any]
 
@@ -159,6 +162,7 @@ class AlsaBed:
         self._broker, self._desk, self._pi = broker, desk, pi
         self._told: list[Event] = []
         self._shown = ["off"]
+        self._lags_at_s = math.inf
         self._began_s = monotonic()
         (directory / "keys.note").write_bytes(cloud.note)
         settings: dict[str, dict[str, Any]] = {
@@ -195,7 +199,8 @@ class AlsaBed:
 
     def befall(self, fault: str) -> None:
         card = self._desk.microphone
-        {"unplugged": card.unplug, WELL: card.mend}.get(fault, lambda: card.be(fault))()
+        self._lags_at_s = self.now_s if fault == LAGS else math.inf
+        {LAGS: lambda: None, "unplugged": card.unplug, WELL: card.mend}.get(fault, lambda: card.be(fault))()
 
     def overrun(self, samples: int) -> None:
         self._desk.microphone.overrun(samples)
@@ -211,12 +216,18 @@ class AlsaBed:
         while not condition():
             if self.now_s >= last_s:
                 raise NotSeen(f"{what} did not come within {within_s:g} s")
-            self._speaker.pass_frame()
+            self._pass_frame()
 
     def wait(self, seconds: float) -> None:
         last_s = self.now_s + seconds
         while self.now_s < last_s:
-            self._speaker.pass_frame()
+            self._pass_frame()
+
+    def _pass_frame(self) -> None:
+        if self.now_s >= self._lags_at_s:
+            self._lags_at_s = self.now_s + _LAG_EVERY_S
+            self._desk.microphone.overrun(_LAG_SAMPLES)
+        self._speaker.pass_frame()
 
     def close(self) -> None:
         """Stop the firmware in an orderly way."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from scripts.mic_faults_beds import MISSING, OVERRUN, WELL, Bed, NotSeen, alsa, twin
 
-FAULTS = ("unplugged", "wedged", "silent", "constant", "humming", "clipped", OVERRUN, MISSING)
+FAULTS = ("unplugged", "wedged", "silent", "constant", "humming", "clipped", "overrunning", OVERRUN, MISSING)
 BEDS: dict[str, Callable[[Path, str], AbstractContextManager[Bed]]] = {"twin": twin, "ALSA": alsa}
 
 FOUND_WITHIN_S = 5.0

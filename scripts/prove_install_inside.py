@@ -25,6 +25,7 @@ from prove_install_tools import (
     for_a_new_speaker,
     install,
     kept,
+    may_call,
     mode,
     outbox_begin,
     previous,
@@ -47,7 +48,8 @@ root = "{root}"
 def main() -> int:
     """Try everything, in order; stop at the first that is wrong."""
     steps: Sequence[Callable[[], str]] = (
-        installed, again, upgraded, taken_back, rolled_back, updated, refused, uninstalled, purged, at_home,
+        installed, again, mistyped, upgraded, taken_back, rolled_back, moved, updated, refused, uninstalled,
+        purged, at_home,
     )  # fmt: skip
     before = files()
     for step in steps:
@@ -76,6 +78,7 @@ def installed() -> str:
     install(SOURCE, "--no-start", "--join", str(for_a_new_speaker()))
     assert mode(ETC / "speaker.toml") == "640 root:overheard", mode(ETC / "speaker.toml")
     assert mode(ETC / "claim.key") == "600 overheard:overheard", mode(ETC / "claim.key")
+    (ETC / "claim.key").unlink()  # with it the speaker would wait for a certificate
     signer = release_key()
     (ETC / "speaker.toml").write_text(SETTINGS.format(root=signer.read_text().strip()))
     said = install(SOURCE, "--release-key", str(signer))
@@ -88,6 +91,16 @@ def again() -> str:
     said = install(SOURCE)
     assert "nothing to do" in said, said
     return "nothing to do"
+
+
+def mistyped() -> str:
+    """A release that cannot be started for a mistake in the settings; nothing moves, and nothing is lost."""
+    now, settings = current(), (ETC / "speaker.toml").read_text()
+    (ETC / "speaker.toml").write_text(settings + "[uplink\n")
+    code, said = attempt(edition("0.2.0"))
+    (ETC / "speaker.toml").write_text(settings)
+    assert (code, current(), state()) == (1, now, "active"), said
+    return said.strip().splitlines()[-1]
 
 
 def upgraded() -> str:
@@ -122,6 +135,27 @@ def rolled_back() -> str:
     install(SOURCE, "--rollback")
     assert (current(), previous()) == (newer, older)
     return f"to {older}, and to {newer} again"
+
+
+def moved() -> str:
+    """A broker that is called by a name: first it has no address, then one, then another."""
+    settings, hosts = ETC / "speaker.toml", Path("/etc/hosts")
+    before, known = settings.read_text(), hosts.read_text()
+    settings.write_text(before + '[uplink]\nhost = "broker.test"\nallow_plaintext = true\n')
+    code, said = attempt(OPT / "current" / "source")
+    assert (code, state()) == (4, "active"), said
+    began = run("systemctl", "show", "--property", "MainPID", "overheard-device")
+    for address, other in (("192.0.2.7", "192.0.2.9"), ("192.0.2.9", "192.0.2.7")):
+        hosts.write_text(f"{known}{address} broker.test\n")
+        run("systemctl", "start", "overheard-calls.service")
+        assert (may_call(address), may_call(other)) == (True, False), address
+        assert f"{address} . 1883" in run("nft", "list", "set", "inet", "overheard", "broker4")
+    assert run("systemctl", "show", "--property", "MainPID", "overheard-device") == began, "it was begun anew"
+    assert "active" in run("systemctl", "is-active", "overheard-calls.timer")
+    settings.write_text(before)
+    hosts.write_text(known)
+    install(OPT / "current" / "source")
+    return "the broker's name: no address (exit 4), then one, then another, each seen by the timer's service"
 
 
 def updated() -> str:

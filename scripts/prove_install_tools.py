@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import shutil
 import sqlite3
@@ -61,9 +62,22 @@ def for_a_new_speaker() -> Path:
     folder = Path("/var/tmp/for-a-new-speaker")
     folder.mkdir()
     (folder / "speaker.toml").write_text('[uplink]\nhost = "192.0.2.5"\nport = 8883\nca = "ca.crt"\n')
-    for name in ("ca.crt", "claim.crt", "claim.key"):
-        (folder / name).write_text(name)
+    for name, what in (("ca.crt", "CERTIFICATE"), ("claim.crt", "CERTIFICATE"), ("claim.key", "PRIVATE KEY")):
+        text = base64.b64encode(b"\x30" + name.encode()).decode()  # as a certificate begins; nobody opens it
+        (folder / name).write_text(f"-----BEGIN {what}-----\n{text}\n-----END {what}-----\n")
     return folder
+
+
+def may_call(address: str) -> bool:
+    """Whether a program in the speaker's box may send something there. Nobody has that address."""
+    group = "/sys/fs/cgroup/system.slice/overheard-device.service/cgroup.procs"
+    program = (
+        f"import os, socket; open('{group}', 'w').write(str(os.getpid())); "
+        f"socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'?', ('{address}', 9))"
+    )
+    done = subprocess.run(["/usr/bin/python3", "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 or "PermissionError" in done.stderr, done.stderr
+    return done.returncode == 0
 
 
 def release_key() -> Path:

@@ -56,6 +56,11 @@ def wheels(cache: Path) -> Path:
     return folder
 
 
+def units() -> list[Path]:
+    """What systemd reads."""
+    return [path for path in (ROOT / "systemd").iterdir() if path.suffix in {".service", ".timer"}]
+
+
 def install(root: Path, made: Path) -> None:
     """Install the release, and everything around it."""
     shutil.copytree(made, root / "opt/wheels")
@@ -64,7 +69,7 @@ def install(root: Path, made: Path) -> None:
     pip = [f"{release}/bin/pip", "install", "--quiet", "--no-index", "--find-links", "/opt/wheels"]
     _run("chroot", str(root), *pip, "overheard[pi]")
     (root / "opt/overheard/current").symlink_to("releases/proof")
-    for unit in (ROOT / "systemd").glob("*.service"):
+    for unit in units():
         shutil.copy(unit, root / "etc/systemd/system")
     (root / "etc/overheard").mkdir(exist_ok=True)
     shutil.copy(ROOT / "systemd/overheard.nft", root / "etc/overheard")

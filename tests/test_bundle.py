@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from device import bundle as release
 from device.errors import UpdateError
 from device.ledger import Signer, sign
-from device.update import verified
+from device.update import update, verified
 
 SIGNER = Signer(release.KEY_NAME, Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 STRANGER = Signer(release.KEY_NAME, Ed25519PrivateKey.from_private_bytes(bytes(32)))
@@ -164,6 +164,16 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> Callab
         tar.addfile(info, io.BytesIO())
 
     return add
+
+
+@pytest.mark.parametrize(
+    ("version", "allow_older", "age"),
+    [("9.0.0", False, "and not older"), ("0.0.1", True, "and of whichever age, as you said")],
+)
+def test_what_is_said_of_its_age_is_what_was_looked_at(tmp_path, key, version, allow_older, age):
+    bundle, said = signed(pack(tmp_path / "overheard.tar.gz"), version), []
+    assert update(bundle, key, said.append, allow_older=allow_older) == 0
+    assert said == [f"overheard.tar.gz: signed by the release key, whole, {age}"]
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,18 @@
 import platform
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from hardware import board
 from scripts.cost_ways import ALWAYS_ON, BOARDS, LISTENING, Board, Way, a_second, chosen, parse, rows, share
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "benchmarks"))
+from firmware import Microphone  # noqa: E402
+
 PLUGIN = ROOT / "scripts" / "count_instructions.c"
 EMULATOR = shutil.which(f"qemu-{platform.machine()}")
 
@@ -128,3 +133,9 @@ def test_every_program_that_is_counted_is_there() -> None:
     assert {
         way.command[0] for way in (*ALWAYS_ON, *LISTENING) if not (ROOT / way.command[0]).exists()
     } == set()
+
+
+def test_the_microphone_of_the_benchmarks_has_all_that_the_firmware_may_ask_one_for() -> None:
+    promised = {name for name in vars(board.Microphone) if not name.startswith("_")}
+    assert {"read", "is_open"} < promised
+    assert {name for name in promised if not hasattr(Microphone([]), name)} == set()

@@ -46,6 +46,16 @@ def test_a_release_that_does_not_become_ready_is_taken_back(home):
     assert home.runs == "2.0.0"
 
 
+def test_a_release_is_not_its_own_way_back(home):
+    home.install("1.0.0")
+    home.services.broken = {"2.0.0"}
+    with pytest.raises(InstallError, match=r"went back to 1\.0\.0-"):
+        home.install("2.0.0")
+    with pytest.raises(InstallError, match="no release before this one is there; nothing was changed"):
+        home.rollback()
+    assert home.runs == "1.0.0"
+
+
 def test_where_the_release_before_does_not_run_either_both_are_said(home):
     home.install("1.0.0")
     home.services.broken = {"1.0.0", "2.0.0"}

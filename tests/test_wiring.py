@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hardware.profiles import Profile, load_profile, names
+from hardware.profiles import Lights, Profile, load_profile, names
 from scripts import draw_wiring
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -51,6 +51,27 @@ def test_pins_that_cannot_be_wired_are_refused(button: int, mute: int, says: str
     panel = msgspec.structs.replace(profile.panel, button=button, mute=mute)
     with pytest.raises(draw_wiring.WiringError, match=says):
         draw_wiring.parts(msgspec.structs.replace(profile, panel=panel))
+
+
+@pytest.mark.parametrize(
+    ("lights", "says"),
+    [
+        (Lights("apa102", {"clock": 11, "data": 10}), "lights apa102: nobody"),
+        (Lights("led", {"led": 23}, power=5), "lights led with a supply of their own"),
+    ],
+)
+def test_lights_that_the_drawing_would_get_wrong_are_refused(lights: Lights, says: str) -> None:
+    profile = msgspec.structs.replace(load_profile("generic-usb"), lights=lights)
+    with pytest.raises(draw_wiring.WiringError, match=says):
+        draw_wiring.parts(profile)
+
+
+@pytest.mark.parametrize("kind", ["led", "rgb"])
+def test_a_light_is_drawn_as_what_it_is(kind: str) -> None:
+    generic = load_profile("generic-usb")
+    lights = generic.lights if kind == "rgb" else Lights("led", {"led": 23})
+    light = draw_wiring.parts(msgspec.structs.replace(generic, lights=lights))[-1]
+    assert (light.name, len(light.wires)) == (("RGB LED", 4) if kind == "rgb" else ("LED", 2))
 
 
 @pytest.mark.parametrize("name", names())

@@ -1,8 +1,8 @@
 """Lamps: whatever shows a cue, one file a kind. `open_lamp` makes the one that a profile names.
 
 A lamp never decides what is shown, keeps no time, and never holds the loop up: pins are set at once, and what
-hangs on USB is told in a thread of its own. One that is gone or refuses says so in `trouble`, tries again by
-itself, and never raises once it is open.
+hangs on USB is told in a thread of its own. One that is gone or refuses says so in `trouble`, shows again by
+itself or when it is told again, and never raises once it is open.
 """
 
 from typing import Any, Protocol
@@ -18,6 +18,10 @@ class Lamp(Protocol):
     @property
     def blinks(self) -> bool:
         """Whether its cues are told apart by rhythm alone, so that it has to be looked after."""
+
+    @property
+    def lit(self) -> bool:
+        """Whether it shows what it was told, for all that is known."""
 
     @property
     def trouble(self) -> str | None:

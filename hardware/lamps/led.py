@@ -1,5 +1,5 @@
 """One LED on one pin, whatever its colour: cues are rhythms. It never needs PWM: where its pin has none,
-faint beats are dark ones.
+faint beats are dark ones, but for `verifying`, which is steady.
 """
 
 from typing import Any
@@ -7,7 +7,7 @@ from typing import Any
 from gpiozero import LED, PWMLED, PinPWMUnsupported
 
 from hardware.board import RGB
-from hardware.lights import rhythm
+from hardware.lights import in_duty, is_on, rhythm
 from hardware.profiles import Lights
 
 
@@ -15,6 +15,7 @@ class Led:
     """A single LED between pin `led` and ground."""
 
     blinks = True
+    lit = True
     trouble: str | None = None
 
     def __init__(self, factory: Any, lights: Lights) -> None:
@@ -28,12 +29,13 @@ class Led:
 
     def look(self, cue: str, elapsed_samples: int) -> RGB:
         """The rhythm of a cue."""
-        rgb = rhythm(cue, elapsed_samples)
-        return rgb if self._faint or rgb[0] == 1 else (0.0, 0.0, 0.0)
+        if self._faint:
+            return rhythm(cue, elapsed_samples)
+        return (1.0, 1.0, 1.0) if is_on(cue, elapsed_samples) else (0.0, 0.0, 0.0)
 
     def show(self, rgb: RGB) -> None:
         """Set the pin."""
-        self._light.value = max(rgb) if self._faint else max(rgb) > 0
+        self._light.value = max(in_duty(rgb)) if self._faint else max(rgb) > 0
 
     def close(self) -> None:
         """Be dark, and give the pin back."""

@@ -8,6 +8,7 @@ class Nothing:
     """A lamp that is not there."""
 
     blinks = False
+    lit = False
     trouble: str | None = None
     look = staticmethod(colour)
 

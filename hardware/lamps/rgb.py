@@ -1,5 +1,5 @@
 """An RGB LED on three pins. Where they have no PWM it shows the nearest of seven colours, and what would
-pulse blinks; it never leaves the difference between two cues to a shade.
+pulse blinks, but for `verifying`, which is steady. It never leaves a difference to a shade.
 """
 
 from typing import Any
@@ -7,7 +7,7 @@ from typing import Any
 from gpiozero import RGBLED, PinPWMUnsupported
 
 from hardware.board import RGB
-from hardware.lights import colour, cue_named, rhythm
+from hardware.lights import colour, cue_named, in_duty, is_on
 from hardware.profiles import Lights
 
 _ON = 1 / 3  # without PWM: a part of a colour above this is on, one below is off
@@ -16,6 +16,7 @@ _ON = 1 / 3  # without PWM: a part of a colour above this is on, one below is of
 class Rgb:
     """Common cathode: pins `red`, `green` and `blue` drive it high."""
 
+    lit = True
     trouble: str | None = None
 
     def __init__(self, factory: Any, lights: Lights) -> None:
@@ -32,14 +33,14 @@ class Rgb:
         if not self.blinks:
             return colour(cue, elapsed_samples)
         (red, green, blue), period = cue_named(cue)
-        if period and rhythm(cue, elapsed_samples)[0] < 1:
+        if period and not is_on(cue, elapsed_samples):
             return (0.0, 0.0, 0.0)
         return (float(red > _ON), float(green > _ON), float(blue > _ON))
 
     def show(self, rgb: RGB) -> None:
         """Set the pins."""
         red, green, blue = rgb
-        self._light.value = (red > 0, green > 0, blue > 0) if self.blinks else rgb
+        self._light.value = (red > 0, green > 0, blue > 0) if self.blinks else in_duty(rgb)
 
     def close(self) -> None:
         """Be dark, and give the pins back."""

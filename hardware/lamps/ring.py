@@ -60,6 +60,11 @@ class Ring:
         self._visitor.start()
 
     @property
+    def lit(self) -> bool:
+        """Whether it was told what it should be, when it was told last."""
+        return self._visitor.wait(0) and self._visitor.trouble is None
+
+    @property
     def trouble(self) -> str | None:
         """What is wrong with it."""
         why = self._visitor.trouble

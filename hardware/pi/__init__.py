@@ -41,7 +41,8 @@ class PiBoard:
         self.serial = board_serial()
         self._clock = SampleClock()
         self.panel = open_panel(array, pin_factory or gpiozeros(), animated)
-        self.microphone = PiMicrophone(array.microphone, microphone, self._clock, edges=self.panel.edges)
+        self.microphone = PiMicrophone(array.microphone, microphone, self._clock)
+        self.microphone.edges = self.panel.edges
         self.loudspeaker = PiLoudspeaker(
             array.loudspeaker, loudspeaker, closed=lambda: self.microphone.stays_closed
         )

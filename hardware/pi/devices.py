@@ -24,8 +24,10 @@ are too late. Frames then come in twos, for half the work. A loudspeaker's ring 
 stays short.
 """
 
-_TURN_S, _LOOK_S = 3.0, 0.01
-"""So long a child waits for its turn: one that hangs in PortAudio must not keep the others from hearing."""
+_TURN_S, _LOOK_S = 2.0, 0.01
+"""So long a child waits for its turn, twice: one that hangs in PortAudio must not keep the others from
+hearing, and a microphone has 6 s to begin.
+"""
 
 Callback = Callable[[bytes | None, int, dict[str, float], int], tuple[bytes | None, int]]
 

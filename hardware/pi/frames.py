@@ -17,8 +17,8 @@ MESSAGE_BYTES = _LAYOUT.size
 
 
 class Heard(NamedTuple):
-    """A frame: the offset of its first sample in the stream, how often samples were lost up to it, when it was
-    sent by the clock that all processes share and nobody sets (`time.monotonic`), and s16le.
+    """A frame: the offset of its first sample in the stream, how often samples were lost up to it, when it
+    was sent by the clock that all processes share and nobody sets (`time.monotonic`), and s16le.
     """
 
     offset: int

@@ -1,14 +1,10 @@
 """The microphone of the Pi: frames from a child that holds the card. Closing kills the child, so it is the
 kernel that closes the stream, whatever PortAudio thinks of it.
 
-It will never keep a frame beyond the one that says, when it is opened, that sound arrives, and never give one
-that waited long: what the firmware was too busy to take is lost, as an overrun is. The child takes its
-time to find the card and open it; nobody has to wait for that (`ready`).
+It will never keep a frame, and never hear another card than the first that worked, where the kernel tells
+them apart. The child takes its time to find the card and open it; nobody has to wait for that (`ready`).
 """
 
-import os
-import select
-import time
 from collections.abc import Collection
 from pathlib import Path
 
@@ -17,24 +13,16 @@ from hardware.errors import Fault, MicrophoneError, MicrophoneLost, NotInstalled
 from hardware.pi import cards
 from hardware.pi.child import Child
 from hardware.pi.clock import SampleClock
-from hardware.pi.frames import MESSAGE_BYTES, Heard, Note, unpack
+from hardware.pi.stream import Stream
 from hardware.profiles import Capture
 
 _AGAIN = "close it, rest, open it again"
-
-_STALE_S = 0.08
-"""No frame is heard that waited longer: plaintext lives for one segment, and the light shows what is heard."""
-_STALE_TO_HANDS_S = 0.02
-"""Nor longer than that while a hand's movement waits to be stamped with the index of the sound that is heard:
-a press is no older than it is, and a capture does not begin before it.
-"""
 
 
 class PiMicrophone:
     """The microphone of `hardware.board`. `own` is the owner's card, if not the profile's.
 
-    `edges`: what hands did that the firmware has not taken yet. `start_s`: so long the first frame may take.
-    `patience_s`: so long `read` waits for the next.
+    `start_s`: so long the first frame may take. `patience_s`: so long `read` waits for the next.
     """
 
     digital_silence = False
@@ -45,7 +33,6 @@ class PiMicrophone:
         own: str,
         clock: SampleClock,
         *,
-        edges: Collection[object] = (),
         proc: Path = cards.PROC,
         start_s: float = 6.0,
         patience_s: float = 2.0,
@@ -54,8 +41,10 @@ class PiMicrophone:
         self.frames_read = 0
         self._profile, self._clock, self._proc = profile, clock, proc
         self._mine = own  # and the USB id of the first card that worked: no other is heard after that
-        self._edges, self._start_s, self._patience_s = edges, start_s, patience_s
-        self._stream: _Stream | None = None
+        self.edges: Collection[object] = ()
+        """What hands did that the firmware has not taken yet: the panel's own."""
+        self._start_s, self._patience_s = start_s, patience_s
+        self._stream: Stream | None = None
         self._begun = False
         self._lost: MicrophoneLost | None = None
         self._earlier_overruns = 0
@@ -87,12 +76,15 @@ class PiMicrophone:
         return self._stream.child.pid if self._stream else None
 
     def open(self) -> None:
-        """Start the child that finds the card and opens it. Raises MicrophoneLost."""
+        """Start the child that finds the card and opens it, from a thread that goes on: it ends with that.
+
+        Raises MicrophoneLost.
+        """
         if self._stream is not None:
             return
         self._lost, self.stays_closed = None, False
         try:
-            self._stream = _Stream(self._ask(), self._edges, self._start_s)
+            self._stream = Stream(self._ask(), self.edges, self._start_s)
         except MicrophoneLost as error:
             self._lost = MicrophoneLost(f"microphone: {error}; plug it in, or open it again", error.fault)
             raise self._lost from error
@@ -121,7 +113,7 @@ class PiMicrophone:
             self._mine = cards.usb_of(self._proc, self._card) or self._mine
         return self._begun
 
-    def _open_stream(self) -> "_Stream":
+    def _open_stream(self) -> Stream:
         if self._stream is None:
             raise self._lost or MicrophoneError("microphone: read while closed; open it first")
         return self._stream
@@ -169,97 +161,3 @@ class PiMicrophone:
             self._earlier_overruns += stream.overruns
             if not stream.close():
                 self._held.append(stream.child)
-
-
-class _Stream:
-    """A child and the pipe from it. `start_s`: so long its first frame may take."""
-
-    def __init__(self, ask: dict[str, object], edges: Collection[object], start_s: float) -> None:
-        self.overruns = 0
-        self.waited_s = 0.0
-        """So long was waited in vain."""
-        self.device = ""
-        self._start_s, self._until = start_s, time.monotonic() + start_s
-        self._edges = edges
-        self._first: int | None = None
-        self._told = 0  # how many overruns the child has told of
-        self._early: Heard | None = None
-        self._pipe, theirs = os.pipe()
-        try:
-            self.child = Child("hardware.pi.capture", ask, stdin=theirs, stdout=theirs)
-        except OSError:
-            os.close(self._pipe)
-            raise
-        finally:
-            os.close(theirs)
-        self._poll = select.poll()
-        self._poll.register(self._pipe, select.POLLIN)
-
-    def begin(self, within_s: float) -> bool:
-        """Whether the first frame is there, or comes within that time. Raises MicrophoneLost if it is late."""
-        while self._early is None:
-            left_s = max(0.0, self._until - time.monotonic())
-            if not self._poll.poll(min(left_s, within_s) * 1000):
-                if left_s > within_s:
-                    return False
-                raise self._silence(self._start_s)
-            said = self._said()
-            if isinstance(said, Heard):
-                self._early = said
-            else:
-                self.device = said.device
-                self.child.noise()  # of finding and opening; what is printed later tells of a fault
-        return True
-
-    def next(self, within_s: float, now: int) -> Frame:
-        """The next frame; the first has the index `now`. Raises MicrophoneLost if there is none in time."""
-        heard, self._early = self._early or self._heard(within_s), None
-        dropped = newest = False
-        while self._stale(heard) and not newest:
-            dropped, newest = True, not self._poll.poll(0)  # what is waited for is as new as it can be
-            heard = self._heard(within_s)
-        if self._first is None:
-            self._first = now
-        if dropped or heard.overruns != self._told:
-            self.overruns += 1
-        self._told = heard.overruns
-        return Frame(self._first + heard.offset, heard.pcm)
-
-    def _stale(self, heard: Heard) -> bool:
-        waited_s = time.monotonic() - heard.sent_s
-        return waited_s > (_STALE_TO_HANDS_S if self._edges else _STALE_S)
-
-    def _heard(self, within_s: float) -> Heard:
-        if not self._poll.poll(within_s * 1000):
-            self.waited_s = within_s
-            raise self._silence(within_s)
-        said = self._said()
-        if isinstance(said, Note):
-            raise MicrophoneLost("a device's name came again", "wedged")
-        return said
-
-    def _silence(self, waited_s: float) -> MicrophoneLost:
-        """A driver that complains has lost its device; one that hangs is quiet."""
-        noise = self.child.noise()
-        what = f"no sound for {waited_s:g} s"
-        return MicrophoneLost(f"{what} ({noise})" if noise else what, "unplugged" if noise else "wedged")
-
-    def _said(self) -> Heard | Note:
-        """The message that is there. Raises MicrophoneLost, NotInstalled if it says that it cannot hear."""
-        message = os.read(self._pipe, MESSAGE_BYTES)
-        if len(message) < MESSAGE_BYTES:
-            raise MicrophoneLost(
-                f"its process has ended ({self.child.noise() or 'without a word'})", "wedged"
-            )
-        said = unpack(message)
-        if isinstance(said, Note) and said.error:
-            if not said.fault:
-                raise NotInstalled(said.error)
-            raise MicrophoneLost(said.error, "unplugged" if said.fault == "unplugged" else "wedged")
-        return said
-
-    def close(self) -> bool:
-        """End the child; return whether it is gone."""
-        gone = self.child.kill()
-        os.close(self._pipe)
-        return gone

@@ -79,7 +79,9 @@ class Wiring(_Table, frozen=True):
     on_board: tuple[Literal["button", "lights"], ...] = ()
     """What the array has itself, so that nothing is wired."""
     cuts_supply: str = ""
-    """Where the mute switch's second pole cuts the microphone's supply; "" where it cannot."""
+    """Where the mute switch's second pole cuts the microphone's supply; "" where it cannot, or where that would
+    put out the lights.
+    """
     buses: tuple[Bus, ...] = ()
     """Buses of the header that the array takes for itself: nothing else may use their pins."""
 
@@ -136,6 +138,8 @@ def _faults(profile: Profile) -> list[str]:
         if channel >= max(heard.channels)
     ]
     faults += missing(lights.kind, set(lights.pins))
+    if lights.kind.startswith("respeaker-") and profile.wiring.cuts_supply:
+        faults.append("wiring.cuts_supply: it puts out the lights, which are the array's own")
     return faults + colliding(used_pins(profile), profile.wiring.buses)
 
 

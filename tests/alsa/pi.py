@@ -6,6 +6,8 @@ import pytest
 from gpiozero.pins.mock import MockFactory, MockPWMPin
 
 from hardware import open_board
+from hardware.board import Microphone
+from hardware.errors import MicrophoneLost
 from hardware.profiles import FOLDER
 from tests.alsa.desk import Desk
 
@@ -21,6 +23,16 @@ def array_profile(folder: Path, channels: int, channel: int) -> Path:
     profile = folder / "array.toml"
     profile.write_text(f"{microphone}[loudspeaker]{loudspeaker}", encoding="utf-8")
     return profile
+
+
+def lost(microphone: Microphone) -> MicrophoneLost:
+    """What `read` raises in the end."""
+    for _ in range(100):
+        try:
+            microphone.read()
+        except MicrophoneLost as error:
+            return error
+    raise AssertionError("it goes on hearing")
 
 
 class Hands:

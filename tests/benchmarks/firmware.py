@@ -38,6 +38,7 @@ class Microphone:
 
     digital_silence = False
     overruns = 0
+    capture_state = None
 
     def __init__(self, frames: list[bytes]) -> None:
         self.frames = frames
@@ -46,6 +47,12 @@ class Microphone:
 
     def open(self) -> None:
         self.is_open = True
+
+    def ready(self) -> bool:
+        return True
+
+    def ready(self) -> bool:
+        return True
 
     def close(self) -> None:
         self.is_open = False

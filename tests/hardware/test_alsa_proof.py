@@ -34,11 +34,11 @@ DEFECTS = {
         "capture.py", "[self._channel :: ", "[self._channel + 1 :: ", "frame 0 is not what is at 0"
     ),
     "the bytes of each sample swapped": Defect(
-        "microphone.py", "heard.pcm)", "__import__('numpy').frombuffer(heard.pcm, '>i2').astype('<i2'))",
+        "stream.py", "heard.pcm)", "__import__('numpy').frombuffer(heard.pcm, '>i2').astype('<i2'))",
         "frame 0 is not what is at 0",
     ),
     "indices that are one too high": Defect(
-        "microphone.py", GIVEN, "Frame(self._first + heard.offset + 1, heard.pcm)", "nothing was lost"
+        "stream.py", GIVEN, "Frame(self._first + heard.offset + 1, heard.pcm)", "nothing was lost"
     ),
     "a frame that is dropped": Defect("capture.py", SENT, f"offset == 3200 or {SENT}", "nothing was lost"),
     "a frame that is dropped, and an index that hides it": Defect(
@@ -55,7 +55,7 @@ DEFECTS = {
         "capture.py", "            self._pipe.overruns += 1\n", "            pass\n", "nothing was lost"
     ),
     "an overrun that is not passed on": Defect(
-        "microphone.py", "            self.overruns += 1\n", "            pass\n", "nothing was lost"
+        "stream.py", "            self.overruns += 1\n", "            pass\n", "nothing was lost"
     ),
     "a microphone that is closed in name": Defect(
         "child.py", "        self._process.kill()\n", "", "closed, and the card is not"

@@ -1,16 +1,19 @@
 """Lamps on pins: what reaches the pins, and that cues are told apart by what the lamp can do."""
 
+import re
 from collections.abc import Iterator, Mapping
 from itertools import combinations, pairwise
+from pathlib import Path
 
 import msgspec
 import pytest
-from gpiozero import Device
+from gpiozero import SPI, Device
 from gpiozero.pins.mock import MockFactory, MockPin, MockPWMPin, MockSPIDevice
 
 from hardware.board import RATE_HZ
 from hardware.errors import BoardError
 from hardware.lamps import open_lamp
+from hardware.lamps.apa102 import advice
 from hardware.lights import CUES, RHYTHMS
 from hardware.panel import GpioPanel, open_panel
 from hardware.profiles import Lights, Profile, load_profile
@@ -49,7 +52,14 @@ class Strip(MockSPIDevice):
         self.messages += 1
 
 
-@pytest.fixture(params=[MockPWMPin, MockPin], ids=["pwm", "digital"])
+class PerCentPin(MockPWMPin):
+    """A pin as lgpio's: its duty cycle is whole per cents, and the rest is cut off."""
+
+    def _set_state(self, value: float) -> None:
+        super()._set_state(int(100 * value) / 100 if self.frequency else value)
+
+
+@pytest.fixture(params=[MockPWMPin, PerCentPin, MockPin], ids=["pwm", "per cents", "digital"])
 def factory(request: pytest.FixtureRequest) -> Iterator[MockFactory]:
     factory = MockFactory(revision="902120", pin_class=request.param)
     yield factory
@@ -83,7 +93,19 @@ def test_every_cue_looks_different(factory: MockFactory, kind: str, brightness: 
     panel.brightness = brightness
     looks = {cue: watched(panel, factory, KINDS[kind].pins, cue) for cue in CUES}
     same = [pair for pair in combinations(CUES, 2) if looks[pair[0]] == looks[pair[1]]]
-    assert same == []
+    assert same == ([("verifying", "listening")] if factory.pin_class is MockPin else [])
+    panel.close()
+
+
+@pytest.mark.parametrize("kind", ["led", "rgb"])
+@pytest.mark.parametrize("brightness", [1.0, 0.05, 0.0])
+@pytest.mark.parametrize("cue", ["verifying", "listening"])
+def test_while_sound_is_kept_the_pins_are_never_dark(
+    factory: MockFactory, kind: str, brightness: float, cue: str
+) -> None:
+    panel = open_panel(profile(kind), factory, animated=True)
+    panel.brightness = brightness
+    assert min(map(max, watched(panel, factory, KINDS[kind].pins, cue))) > 0
     panel.close()
 
 
@@ -91,7 +113,7 @@ def test_one_led_is_steady_for_listening_and_for_nothing_else(factory: MockFacto
     panel = open_panel(profile("led"), factory)
     assert panel.animated  # whoever opened it: without time its cues are one
     steady = {cue for cue in CUES if len(set(watched(panel, factory, {"led": 23}, cue))) == 1}
-    assert steady == {"listening", "idle"}
+    assert steady == {"listening", "idle"} | ({"verifying"} if factory.pin_class is MockPin else set())
     assert {state for (state,) in watched(panel, factory, {"led": 23}, "listening")} == {1.0}
     assert {state for (state,) in watched(panel, factory, {"led": 23}, "idle")} == {0.0}
     panel.close()
@@ -169,9 +191,61 @@ def test_a_bus_whose_pin_is_taken_is_one_line_and_gives_the_others_back(
 def test_without_a_bus_of_the_hardware_the_firmware_is_told_what_to_do(factory: MockFactory) -> None:
     """A simulated Pi whose pins cannot be a bus, as on one where SPI is switched off."""
     factory.pin(11, pin_class=type("NoBus", (MockPin,), {}))
-    with pytest.raises(BoardError, match="set dtparam=spi=on") as refusal:
+    with pytest.raises(BoardError, match=f"^lights apa102: .*; {re.escape(advice())}$") as refusal:
         open_panel(profile("apa102"), factory)
     assert "\n" not in str(refusal.value)
+
+
+def test_a_bus_that_is_switched_off_and_one_that_is_not_ours_are_two_things(tmp_path: Path) -> None:
+    node = tmp_path / "spidev0.0"
+    assert "dtparam=spi=on" in advice(node)
+    node.touch()
+    assert "group spi" in advice(node)
+    assert "dtparam" not in advice(node)
+
+
+class LooseBus(MockFactory):
+    """Pins whose bus fails now and then, as a driver may: with an error of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(revision="902120", pin_class=MockPin)
+        self.fails = False
+
+    def spi(self, **pins: int | None) -> "LooseBus.Wire":
+        return self.Wire(self, super().spi(**pins))
+
+    class Wire:
+        def __init__(self, factory: "LooseBus", bus: SPI) -> None:
+            self._factory, self._bus = factory, bus
+
+        def transfer(self, data: list[int]) -> None:
+            if self._factory.fails:
+                raise RuntimeError("bad SPI count")
+            self._bus.transfer(data)
+
+        def close(self) -> None:
+            self._bus.close()
+
+
+def test_a_bus_that_fails_is_trouble_and_no_end_and_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    factory = LooseBus()
+    monkeypatch.setattr(Device, "pin_factory", factory)
+    strip = Strip(factory, 3)
+    panel = open_panel(profile("apa102"), factory)
+    factory.fails = True
+    panel.show("muted", 0)
+    assert str(panel.trouble).startswith("lights apa102: bad SPI count; ")
+    assert not panel.lit
+    panel.tick(320)
+    factory.fails = False
+    panel.tick(640)
+    assert (panel.trouble, panel.lit) == (None, True)
+    assert strip.leds == [(31, 255, 0, 0)] * 3
+    factory.fails = True
+    panel.close()
+    factory.fails = False
+    open_panel(profile("apa102"), factory).close()
+    factory.close()
 
 
 def test_no_lights_are_no_lights(factory: MockFactory) -> None:
@@ -181,4 +255,5 @@ def test_no_lights_are_no_lights(factory: MockFactory) -> None:
     panel = open_panel(profile("none"), factory)
     panel.show("muted", 0)
     assert panel.trouble is None
+    assert not panel.lit
     panel.close()

@@ -9,7 +9,7 @@ from gpiozero.pins.mock import MockFactory, MockPWMPin
 
 from hardware.board import RGB, Edge
 from hardware.errors import BoardError
-from hardware.lights import CUES, FAINTEST, colour
+from hardware.lights import CUES, FAINTEST, LEAST_DUTY, colour
 from hardware.panel import GpioPanel, open_panel
 from hardware.profiles import PanelPins, Profile, load_profile
 
@@ -187,7 +187,8 @@ def test_brightness_dims_every_cue_and_hides_none(
     panel.brightness = brightness
     panel.show(cue, 0)
     factor = max(brightness, FAINTEST)
-    assert light(factory) == pytest.approx([part * factor for part in colour(cue, 0)])
+    parts = [max(part * factor, LEAST_DUTY) if part else 0 for part in colour(cue, 0)]
+    assert light(factory) == pytest.approx(parts)
     assert (max(light(factory)) > 0) is (cue != "idle")
 
 
@@ -205,7 +206,7 @@ def test_brightness_does_not_stop_a_pulse(panel: GpioPanel, factory: MockFactory
     panel.brightness = 0
     panel.show("error", 0)
     panel.tick(8_000)
-    assert light(factory) == pytest.approx((FAINTEST / 8, 0, 0))
+    assert light(factory) == pytest.approx((LEAST_DUTY, 0, 0))
 
 
 @pytest.mark.parametrize("wrong", [-0.1, 1.1, float("nan")])

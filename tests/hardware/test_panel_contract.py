@@ -8,6 +8,7 @@ import pytest
 from gpiozero import Device
 from gpiozero.pins.mock import MockFactory, MockPin, MockPWMPin
 
+from hardware.board import Edge
 from hardware.errors import BoardError
 from hardware.lights import CUES, dimmed
 from hardware.panel import GpioPanel, open_panel
@@ -25,12 +26,20 @@ KINDS = {
 
 
 @pytest.fixture(params=KINDS)
-def panel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[GpioPanel]:
-    lights = KINDS[request.param]
+def lights(request: pytest.FixtureRequest) -> Lights:
+    return KINDS[request.param]
+
+
+@pytest.fixture
+def bus(lights: Lights) -> Usb:
+    return Usb(PixelRing() if lights.kind == "respeaker-usb" else Xvf3800())
+
+
+@pytest.fixture
+def panel(lights: Lights, bus: Usb, monkeypatch: pytest.MonkeyPatch) -> Iterator[GpioPanel]:
     factory = MockFactory(revision="902120", pin_class=MockPin if lights.kind == "apa102" else MockPWMPin)
     monkeypatch.setattr(Device, "pin_factory", factory)
     profile = msgspec.structs.replace(load_profile("generic-usb"), lights=lights)
-    bus = Usb(PixelRing() if lights.kind == "respeaker-usb" else Xvf3800())
     panel = open_panel(profile, factory, animated=True, usb=bus)
     yield panel
     panel.close()
@@ -94,5 +103,16 @@ def test_it_is_dimmed_and_never_put_out(panel: GpioPanel) -> None:
 
 
 def test_hands_are_felt(panel: GpioPanel) -> None:
+    button, switch = (Device.pin_factory.pin(pin) for pin in (17, 27))
     assert (panel.level("button"), panel.level("mute")) == (False, True)
     assert not panel.edges
+    switch.drive_low()
+    button.drive_low()
+    assert (panel.level("button"), panel.level("mute")) == (True, False)
+    assert list(panel.edges) == [Edge("mute", False), Edge("button", True)]
+
+
+def test_it_says_whether_it_is_seen(panel: GpioPanel, lights: Lights, bus: Usb) -> None:
+    if lights.kind.startswith("respeaker"):
+        assert bus.until(lambda: panel.lit)
+    assert panel.lit is (lights.kind != "none")

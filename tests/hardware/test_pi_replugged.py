@@ -15,6 +15,7 @@ from hardware.pi.clock import SampleClock
 from hardware.pi.listing import Candidate, candidates, chosen, described
 from hardware.pi.microphone import PiMicrophone
 from hardware.profiles import load_profile
+from tests.alsa.pi import lost
 from tests.hardware.made_up_cards import Kernel
 
 PYAUDIO = """
@@ -70,15 +71,6 @@ def microphone(kernel: Kernel) -> Any:
     microphone.close()
 
 
-def lost(microphone: PiMicrophone) -> MicrophoneLost:
-    for _ in range(100):
-        try:
-            microphone.read()
-        except MicrophoneLost as error:
-            return error
-    raise AssertionError("it goes on hearing")
-
-
 def test_a_card_that_comes_back_under_another_number_is_opened_again(
     kernel: Kernel, microphone: PiMicrophone
 ) -> None:
@@ -88,9 +80,8 @@ def test_a_card_that_comes_back_under_another_number_is_opened_again(
     kernel.unplug(1)
     assert lost(microphone).fault == "unplugged"
     microphone.close()
-    microphone.open()
-    with pytest.raises(MicrophoneLost, match="no sound card called ReSpeaker 4 Mic Array"):
-        microphone.read()
+    with pytest.raises(MicrophoneLost, match="no sound card has the USB id 2886:0018; plug it in"):
+        microphone.open()
     microphone.close()
     kernel.plug(1, "Webcam", "046d:0825", 1)
     kernel.plug(2, ARRAY, "2886:0018", 6)
@@ -102,9 +93,32 @@ def test_a_card_that_comes_back_under_another_number_is_opened_again(
     assert lost(microphone).fault == "unplugged"
 
 
+def test_another_microphone_is_never_heard_in_its_place(kernel: Kernel) -> None:
+    """Whoever owns a webcam never chose it."""
+    profile = load_profile("generic-usb").microphone
+    microphone = PiMicrophone(profile, "", SampleClock(), proc=kernel.proc, start_s=20.0, patience_s=0.5)
+    kernel.plug(1, "USB PnP Sound Device", "08bb:2902", 1)
+    kernel.plug(2, "HD Webcam C270", "046d:0825", 1)
+    microphone.open()
+    microphone.read()
+    kernel.unplug(1)
+    assert lost(microphone).fault == "unplugged"
+    microphone.close()
+    with pytest.raises(MicrophoneLost, match="no sound card has the USB id 08bb:2902; plug it in"):
+        microphone.open()
+    assert microphone.capture_state is None  # nor is it the webcam's
+    kernel.plug(3, "USB PnP Sound Device", "08bb:2902", 1)
+    microphone.open()
+    microphone.read()
+    kernel.unplug(2)
+    microphone.read()
+    microphone.close()
+
+
 def test_a_card_that_the_kernel_still_has_is_wedged(kernel: Kernel, microphone: PiMicrophone) -> None:
     kernel.plug(1, ARRAY, "2886:0018", 6)
     microphone.open()
+    microphone.read()
     (kernel.proc / "asound/wedged").touch()
     assert lost(microphone).fault == "wedged"
     assert microphone.capture_state == "closed"
@@ -116,6 +130,7 @@ def test_the_clock_goes_on_by_what_was_waited_for_a_frame_that_did_not_come(kern
     profile = load_profile("respeaker-usb-4mic").microphone
     microphone = PiMicrophone(profile, "", clock, proc=kernel.proc, start_s=20.0, patience_s=0.51)
     microphone.open()
+    microphone.read()
     (kernel.proc / "asound/wedged").touch()
     lost(microphone)
     assert clock.now == (microphone.frames_read + 25) * FRAME_SAMPLES
@@ -190,7 +205,8 @@ def test_a_card_that_portaudio_cannot_open_is_listed_as_in_use(
 def test_a_card_comes_before_what_is_none_and_that_is_no_array(kernel: Kernel) -> None:
     (kernel.proc / "asound/asoundrc").touch()
     (only,) = candidates(kernel.proc)
-    assert chosen("generic-usb", "", [only], kernel.proc) is only
+    assert chosen("generic-usb", "", [only], kernel.proc) is None  # whatever that is, nobody chose it
+    assert chosen("generic-usb", "default", [only], kernel.proc) is only
     assert (
         next(described([only], only)) == "* default: no card: what /etc/asound.conf says, else the first card"
     )

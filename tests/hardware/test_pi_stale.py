@@ -1,4 +1,4 @@
-"""What waits in the pipe of the Pi's microphone while the firmware is busy: little, and none of it is heard late.
+"""What waits in the pipe of the Pi's microphone while the firmware is busy: little, and none is heard late.
 
 A hand's movement is stamped with the index of the sound of its moment, or a capture would begin before it.
 """
@@ -66,9 +66,8 @@ def make(desk: Desk, tmp_path: Path) -> Iterator[Make]:
     def make(edges: deque[object]) -> PiMicrophone:
         profile = load_profile("respeaker-usb-4mic").microphone
         proc = tmp_path / "no proc"
-        made.append(
-            PiMicrophone(profile, desk.microphone.name, SampleClock(), edges=edges, proc=proc, start_s=20.0)
-        )
+        made.append(PiMicrophone(profile, desk.microphone.name, SampleClock(), proc=proc, start_s=20.0))
+        made[-1].edges = edges
         return made[-1]
 
     yield make
@@ -105,8 +104,9 @@ def test_while_a_hand_waits_for_its_index_only_the_newest_frame_is_heard(make: M
 
 @needs_alsa
 @pytest.mark.parametrize("stalled_s", [0.15, 0.3, 1.0])
+@pytest.mark.usefixtures("mock_pins")
 def test_a_press_keeps_no_sound_from_before_it_however_long_the_firmware_was_busy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mock_pins: None, stalled_s: float
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stalled_s: float
 ) -> None:
     flat = Flat(tmp_path, NOISE, monkeypatch)
     speaker, card = flat.speaker, flat.desk.microphone

@@ -82,6 +82,12 @@ WRONG = {
     "no such reference": (ARRAY, "reference = 5", "reference = 9", "microphone: channel 9 of 6"),
     "no channel at all": (ARRAY, "channels = [6, 1]", "channels = []", "channels"),
     "nothing to mute with": (GENERIC, "mute = 27", "", "panel.mute: missing, and no mute_circuit either"),
+    "lights that mute puts out": (
+        ARRAY,
+        'on_board = ["lights"]',
+        'on_board = ["lights"]\ncuts_supply = "the red wire goes through it"',
+        "wiring.cuts_supply: it puts out the lights",
+    ),
     "not TOML": (GENERIC, "[panel]", "[panel", "line"),
 }
 

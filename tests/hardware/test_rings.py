@@ -1,16 +1,16 @@
 """Rings on USB: what they are told, and that one which is gone, refuses or hangs is waited for by nobody."""
 
 import errno
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 import usb.backend.libusb1
 from gpiozero.pins.mock import MockFactory, MockPWMPin
 
 from hardware.lights import CUES, in_bytes
-from hardware.panel import GpioPanel, open_panel
+from hardware.panel import open_panel
 from hardware.profiles import load_profile
+from tests.hardware.panels import panel_of
 from tests.hardware.usb_twin import PixelRing, Usb, Xvf3800
 
 RINGS = {"respeaker-usb-4mic": PixelRing, "respeaker-xvf3800": Xvf3800}
@@ -20,18 +20,6 @@ BLUE = in_bytes(CUES["booting"].rgb)
 @pytest.fixture(params=RINGS)
 def profile(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-@contextmanager
-def panel_of(profile: str, bus: Usb) -> Iterator[GpioPanel]:
-    factory = MockFactory(revision="902120", pin_class=MockPWMPin)
-    panel = open_panel(load_profile(profile), factory, usb=bus)
-    try:
-        yield panel
-    finally:
-        bus.let_go()
-        panel.close()
-        factory.close()
 
 
 def shows(bus: Usb, rgb: tuple[int, int, int]) -> Callable[[], bool]:
@@ -153,6 +141,19 @@ def test_a_ring_that_does_not_know_a_request_says_so() -> None:
     with panel_of("respeaker-usb-4mic", bus) as panel:
         assert bus.until(lambda: panel.trouble is not None)
         assert "it refuses (Pipe error)" in str(panel.trouble)
+
+
+@pytest.mark.parametrize("fault", ["gone", "refuses", "hangs"])
+def test_a_ring_is_seen_only_while_it_answers(fault: str) -> None:
+    bus = Usb(PixelRing())
+    {"gone": bus.unplug, "refuses": lambda: bus.refuse(errno.EACCES), "hangs": bus.hang}[fault]()
+    with panel_of("respeaker-usb-4mic", bus) as panel:
+        assert bus.hanging.wait(10) if fault == "hangs" else bus.until(lambda: panel.trouble is not None)
+        assert not panel.lit
+        bus.let_go()
+        bus.refuse(0)
+        bus.plug()
+        assert bus.until(lambda: panel.lit)
 
 
 @pytest.mark.skipif(usb.backend.libusb1.get_backend() is None, reason="libusb is not installed")
