@@ -138,7 +138,8 @@ class Speaker:
         self.sample = ear.rest()
         self._stretch.broken = True
         if self.phase is Phase.MUTED:
-            service.passed(self.sample, "muted: the microphone is closed")
+            held = ear.fault == "held"
+            service.passed(self.sample, f"muted: the microphone is {'held open' if held else 'closed'}")
         else:
             service.say(f"no microphone: {ear.fault}" if ear.fault else "the microphone is being opened")
         self._tend(self.sample)
@@ -175,8 +176,10 @@ class Speaker:
         parts.lighting.tend(now)
         parts.board.panel.tick(now)
         busy = self.phase is not Phase.IDLE or parts.hands.pending or parts.delivery.moving
-        soon = now + (_PULSE_SAMPLES if parts.board.panel.animated else RATE_HZ)
-        soon = min(soon, parts.voice.next_timer or soon, parts.ear.due or soon, parts.cover.next)
+        soon = parts.ear.due or now + RATE_HZ
+        if parts.board.panel.animated:
+            soon = min(soon, now + _PULSE_SAMPLES)
+        soon = min(soon, parts.voice.next_timer or soon, parts.cover.next)
         self._due = now if busy or self._turn.leaving else soon
 
     def _cover(self, now: int) -> None:

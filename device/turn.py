@@ -160,9 +160,7 @@ class Turn:
         capture = self._capture
         if capture is None:
             return None
-        return (
-            capture.skip(index) if capture.first_sample <= expected else self._start_anew(capture, index)
-        )
+        return capture.skip(index) if capture.first_sample <= expected else self._start_anew(capture, index)
 
     def release(self, now: int) -> None:
         """What was captured may leave, after the rest of what came before it."""

@@ -28,6 +28,7 @@ from prove_install_tools import (
     may_call,
     mode,
     outbox_begin,
+    own,
     previous,
     release,
     release_key,
@@ -83,6 +84,7 @@ def installed() -> str:
     (ETC / "speaker.toml").write_text(SETTINGS.format(root=signer.read_text().strip()))
     said = install(SOURCE, "--release-key", str(signer))
     assert "ready: overheard-device" in said, said
+    assert "not in force" not in said, said
     assert mode(STATE) == "700 overheard:overheard", mode(STATE)
     return current()
 
@@ -140,10 +142,11 @@ def rolled_back() -> str:
 def moved() -> str:
     """A broker that is called by a name: first it has no address, then one, then another."""
     settings, hosts = ETC / "speaker.toml", Path("/etc/hosts")
-    before, known = settings.read_text(), hosts.read_text()
+    before, known = settings.read_text(), hosts.read_text() if hosts.exists() else ""
     settings.write_text(before + '[uplink]\nhost = "broker.test"\nallow_plaintext = true\n')
     code, said = attempt(OPT / "current" / "source")
     assert (code, state()) == (4, "active"), said
+    own("192.0.2.1")
     began = run("systemctl", "show", "--property", "MainPID", "overheard-device")
     for address, other in (("192.0.2.7", "192.0.2.9"), ("192.0.2.9", "192.0.2.7")):
         hosts.write_text(f"{known}{address} broker.test\n")
@@ -153,7 +156,7 @@ def moved() -> str:
     assert run("systemctl", "show", "--property", "MainPID", "overheard-device") == began, "it was begun anew"
     assert "active" in run("systemctl", "is-active", "overheard-calls.timer")
     settings.write_text(before)
-    hosts.write_text(known)
+    hosts.write_text(known) if known else hosts.unlink()
     install(OPT / "current" / "source")
     return "the broker's name: no address (exit 4), then one, then another, each seen by the timer's service"
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
 import shutil
+import socket
 import sqlite3
+import struct
 import subprocess
 import time
 from collections.abc import Callable
@@ -68,8 +71,15 @@ def for_a_new_speaker() -> Path:
     return folder
 
 
+def own(address: str) -> None:
+    """Give this machine, which has no network, that address: then there is a way to its neighbours."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
+        named = struct.pack("16sH2s4s8s", b"lo:1", socket.AF_INET, b"", socket.inet_aton(address), b"")
+        fcntl.ioctl(line, 0x8916, named)  # SIOCSIFADDR
+
+
 def may_call(address: str) -> bool:
-    """Whether a program in the speaker's box may send something there. Nobody has that address."""
+    """Whether a program in the speaker's box may send something there."""
     group = "/sys/fs/cgroup/system.slice/overheard-device.service/cgroup.procs"
     program = (
         f"import os, socket; open('{group}', 'w').write(str(os.getpid())); "

@@ -63,6 +63,7 @@ DeviceAllow=char-spi rw
 DeviceAllow=char-usb_device rw
 RuntimeDirectoryMode=0700
 LimitDATA=768M
+KillMode=mixed
 """
 
 _PROVISION = f"""{_SPEAKER}

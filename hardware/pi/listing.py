@@ -1,4 +1,6 @@
-"""Which sound cards could hear or speak, and what to write into the settings for each. It opens none."""
+"""Which sound cards could hear or speak, and what to write into the settings for each. It hears none: to see
+what there is PortAudio opens each that is free for a moment.
+"""
 
 import json
 import subprocess

@@ -79,8 +79,8 @@ class Wiring(_Table, frozen=True):
     on_board: tuple[Literal["button", "lights"], ...] = ()
     """What the array has itself, so that nothing is wired."""
     cuts_supply: str = ""
-    """Where the mute switch's second pole cuts the microphone's supply; "" where it cannot, or where that would
-    put out the lights.
+    """Where the mute switch's second pole cuts the microphone's supply; "" where it cannot, or would put out
+    the lights.
     """
     buses: tuple[Bus, ...] = ()
     """Buses of the header that the array takes for itself: nothing else may use their pins."""

@@ -146,8 +146,11 @@ class Array:
         return board, assemble(load(self._settings), board, tell, lambda: NOW)
 
     def tap(self) -> None:
+        self.hold(0.1)
+
+    def hold(self, length_s: float) -> None:
         self._button.drive_low()
-        self._board.at(self._board.now + s(0.1), self._button.drive_high)
+        self._board.at(self._board.now + s(length_s), self._button.drive_high)
 
 
 def test_the_button_of_the_array_closes_the_microphone_and_survives_a_power_cut(tmp_path: Path) -> None:
@@ -297,6 +300,15 @@ def test_what_no_light_shows_begins_after_a_chime_and_ends_with_one_whatever_the
     assert s(1) < begins < ends <= first < over <= falls
 
 
+def test_what_is_said_instead_of_the_end_is_heard_too(tmp_path: Path) -> None:
+    array = unlit(tmp_path, "there is none")
+    board, speaker = array.start(5)
+    speaker.parts.voice.quieter(0)
+    board.at(s(1), lambda: array.hold(2))
+    speaker.run()  # without a cloud, so that nobody will answer
+    assert [name for name, *_ in sounds(board)] == ["wake", "error"]
+
+
 def test_a_wake_word_that_no_light_shows_is_kept_only_once_it_is_verified(tmp_path: Path) -> None:
     array = unlit(tmp_path, "there is none")
     board, speaker = array.start(9)
@@ -305,6 +317,7 @@ def test_a_wake_word_that_no_light_shows_is_kept_only_once_it_is_verified(tmp_pa
     first, over = kept(array)
     (_, _, ends), (_, falls, _) = sounds(board)
     assert ends <= first < over <= falls
+    assert [kind for kind, _ in array.told if kind in {"verified", "trigger"}] == ["verified", "trigger"]
     assert {cue for _, cue, _ in board.shown} & {"verifying", "listening"} == {"listening"}
 
 
@@ -328,6 +341,7 @@ def test_a_light_that_is_seen_needs_no_sound_and_one_that_breaks_is_heard_at_the
 def test_a_light_that_shows_again_ends_the_chimes(tmp_path: Path) -> None:
     array = unlit(tmp_path, "refuses")
     board, speaker = array.start(4)
+    assert array.bus.until(lambda: board.panel.trouble is not None)
 
     def mend() -> None:
         array.bus.refuse(0)

@@ -4,8 +4,7 @@ A hand's movement is stamped with the index of the sound of its moment, or a cap
 """
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +12,9 @@ import pytest
 
 from hardware.board import FRAME_BYTES, FRAME_SAMPLES, RATE_HZ
 from hardware.pi.capture import Pipe
-from hardware.pi.clock import SampleClock
 from hardware.pi.frames import MESSAGE_BYTES, Heard, unpack
-from hardware.pi.microphone import PiMicrophone
-from hardware.profiles import load_profile
 from tests.alsa.desk import Desk, needs_alsa
+from tests.alsa.pi import PiOnADesk, array_profile
 from tests.device.house import opened_from
 from tests.device.test_alsa_firmware import CHANNEL, CHANNELS, Flat
 from tests.secure_home import until
@@ -50,55 +47,40 @@ def test_twelve_frames_wait_in_the_pipe_and_the_others_are_one_overrun() -> None
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    desk = Desk(tmp_path, NOISE)
-    monkeypatch.setenv("ALSA_CONFIG_PATH", str(desk.config))
-    return desk
-
-
-Make = Callable[[deque[object]], PiMicrophone]
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path, NOISE)
 
 
 @pytest.fixture
-def make(desk: Desk, tmp_path: Path) -> Iterator[Make]:
-    made: list[PiMicrophone] = []
-
-    def make(edges: deque[object]) -> PiMicrophone:
-        profile = load_profile("respeaker-usb-4mic").microphone
-        proc = tmp_path / "no proc"
-        made.append(PiMicrophone(profile, desk.microphone.name, SampleClock(), proc=proc, start_s=20.0))
-        made[-1].edges = edges
-        return made[-1]
-
-    yield make
-    for microphone in made:
-        microphone.close()
+def pi(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PiOnADesk]:
+    pi = PiOnADesk(desk, array_profile(tmp_path, CHANNELS, CHANNEL), monkeypatch)
+    yield pi
+    pi.close()
 
 
 @needs_alsa
-def test_what_waited_longer_than_a_segment_is_lost_as_one_overrun(make: Make, desk: Desk) -> None:
-    microphone = make(deque())
+@pytest.mark.parametrize("stalled_s", [0.2, 0.5], ids=["the pipe has room", "the pipe is full"])
+def test_what_waited_longer_than_a_segment_is_lost_as_one_overrun(
+    pi: PiOnADesk, desk: Desk, stalled_s: float
+) -> None:
+    microphone = pi.board.microphone
     microphone.open()
     microphone.read()
     before = microphone.overruns
-    reached = stall(desk, RATE_HZ // 2)
+    reached = stall(desk, int(stalled_s * RATE_HZ))
     frame = microphone.read()
     assert frame.index >= reached - SEGMENT_SAMPLES - FRAME_SAMPLES
-    assert frame.pcm == NOISE[frame.index : frame.index + FRAME_SAMPLES, 0].tobytes()
+    assert frame.pcm == NOISE[frame.index : frame.index + FRAME_SAMPLES, CHANNEL].tobytes()
     assert microphone.overruns == before + 1
-    for _ in range(20):
-        microphone.read()
-    assert microphone.overruns >= before + 1  # what the pipe did not take is the same gap
 
 
 @needs_alsa
-def test_while_a_hand_waits_for_its_index_only_the_newest_frame_is_heard(make: Make, desk: Desk) -> None:
-    edges: deque[object] = deque()
-    microphone = make(edges)
+def test_while_a_hand_waits_for_its_index_only_the_newest_frame_is_heard(pi: PiOnADesk, desk: Desk) -> None:
+    microphone = pi.board.microphone
     microphone.open()
     microphone.read()
     reached = stall(desk, 3 * FRAME_SAMPLES)
-    edges.append("the button")
+    pi.hands.press()
     assert microphone.read().index >= reached - 3 * FRAME_SAMPLES
 
 
