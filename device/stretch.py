@@ -1,4 +1,4 @@
-"""What is heard without a break, and what breaks it: samples that were lost, a stream that was closed or fails.
+"""What is heard without a break, and what breaks it: samples that were lost, a stream that closed or fails.
 
 A break ends or marks what is being captured and makes the ears forget, for they must not hear two moments as
 one. It keeps no frame, and decides no phase.

@@ -1,7 +1,8 @@
 """Pressing, sliding, speaking and seeing, one step after the other: what only a person can try.
 
 It says what to do, waits so long as a person may take, and goes on. What is said to it goes to the ears,
-frame by frame, and is dropped; nothing is kept and nothing is sent. A muted microphone stays closed, here too.
+frame by frame, and is dropped; nothing is kept and nothing is sent. A muted microphone stays closed, here
+too.
 """
 
 from collections.abc import Callable, Iterator

@@ -14,8 +14,10 @@ from hardware.errors import MicrophoneLost, NotInstalled
 from hardware.pi.child import Child
 from hardware.pi.frames import MESSAGE_BYTES, Heard, Note, unpack
 
-_STALE_S = 0.08
-"""No frame is heard that waited longer: plaintext lives for a segment, and the light shows what is heard."""
+_STALE_S = 0.24
+"""No frame is heard that waited longer. It is what the pipe holds, so that a memory card that is slow to sync
+costs no sound; what is older is left from a stall.
+"""
 _STALE_TO_HANDS_S = 0.02
 """Nor longer than that while a hand's movement waits to be stamped with the index of the sound that is heard:
 a press is no older than it is, and a capture does not begin before it.

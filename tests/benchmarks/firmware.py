@@ -51,9 +51,6 @@ class Microphone:
     def ready(self) -> bool:
         return True
 
-    def ready(self) -> bool:
-        return True
-
     def close(self) -> None:
         self.is_open = False
 

@@ -184,7 +184,7 @@ def test_no_frame_from_before_the_ears_forgot_is_told_to_them(tmp_path: Path, fa
     house = House(tmp_path, 14, noise_floor=HISS)
     ears = Noted(house)
     parts = replace(house.speaker.parts, ears=ears)  # type: ignore[arg-type]  # as much of them as is used
-    house.speaker = Speaker(parts, lambda kind, /, **fields: None, scores=False)
+    house.speaker = Speaker(parts, lambda *_, **__: None, scores=False)
     ill(house, fault, 1)
     house.run()
     after = [
