@@ -16,7 +16,7 @@ from hardware.world import Ailment, World
 WEDGED_SAMPLES = 2 * RATE_HZ
 """How long a read waits for a frame that does not come."""
 
-START_SAMPLES = 6 * RATE_HZ
+START_SAMPLES = 9 * RATE_HZ // 2
 """How long a stream may take to begin."""
 
 _LAG_EVERY, _LAG_SAMPLES = RATE_HZ // 2, 80

@@ -34,7 +34,7 @@ class PiMicrophone:
         clock: SampleClock,
         *,
         proc: Path = cards.PROC,
-        start_s: float = 6.0,
+        start_s: float = 4.5,
         patience_s: float = 2.0,
     ) -> None:
         cards.check_own(own, "microphone")
