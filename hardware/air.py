@@ -120,7 +120,8 @@ class Noise:
         here = self._of(second)[position : position + count]
         if len(here) == count:
             return here
-        return np.concatenate([here, self._of(second + 1)[: count - len(here)]])  # after an overrun
+        both: Samples = np.concatenate([here, self._of(second + 1)[: count - len(here)]])  # after an overrun
+        return both
 
     def _of(self, second: int) -> Samples:
         if second != self._second:

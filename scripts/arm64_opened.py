@@ -36,16 +36,22 @@ def room(recording: Path) -> bytes:
 
 
 class Heard(NamedTuple):
-    """What a speaker heard: the folder of its scene, and what sounded, from its first sample on."""
+    """What a speaker heard: the folder of its scene, and what sounded.
+
+    `late_samples`: so much later than the speaker's clock it may begin, as a card does that takes its time to
+    open; 0 for a room that begins with the clock.
+    """
 
     scene: Path
     sounded: bytes
+    late_samples: int = 0
 
 
 class Opened(NamedTuple):
-    """The one utterance that came, and how near the ears of this machine are to the speaker's."""
+    """The one utterance that came, how much later than its clock the sound began, and what the ears here say."""
 
     utterance: Utterance
+    late_s: float
     score_here: float
     samples_apart: int
 
@@ -60,33 +66,37 @@ def open_it(heard: Heard, key: ReaderKey) -> Opened:
     if len(utterances) != 1:
         raise SceneError(f"{heard.scene}: {len(utterances)} whole utterances came, not one")
     (utterance,) = utterances
-    same_as_the_room(utterance.pcm, utterance.gaps, utterance.header.first_sample, heard.sounded)
+    place = place_in_the_room(utterance.pcm, utterance.gaps, utterance.header.first_sample, heard)
     here = heard_here(heard.sounded)
-    trigger = utterance.header.trigger
-    apart = utterance.header.first_sample - here.wake.sample
-    if abs((trigger.score or 0.0) - here.wake.score) > NEAR_SCORE or abs(apart) > NEAR_SAMPLES:
+    score, apart = utterance.header.trigger.score or 0.0, place - here.wake.sample
+    if abs(score - here.wake.score) > NEAR_SCORE or abs(apart) > NEAR_SAMPLES:
         raise SceneError(
-            f"it woke at sample {utterance.header.first_sample} with {trigger.score}, "
+            f"it woke at the room's sample {place} with {score}, "
             f"the ears of this machine at {here.wake.sample} with {here.wake.score:.4f}"
         )
-    return Opened(utterance, here.wake.score, apart)
+    late_s = (utterance.header.first_sample - place) / RATE_HZ
+    return Opened(utterance, late_s, here.wake.score, apart)
 
 
-def same_as_the_room(pcm: bytes, gaps: Sequence[Gap], first_sample: int, sounded: bytes) -> None:
-    """Raise SceneError unless it is the room's sound from that sample on, to the bit; it ends in silence.
+def place_in_the_room(pcm: bytes, gaps: Sequence[Gap], first_sample: int, heard: Heard) -> int:
+    """The room's sample at which the sound begins, which is the room's from there on, to the bit.
 
-    What follows a marked gap must be the room's, too, there or near: a card does not say how much it lost.
+    A room ends in silence. What follows a marked gap must be the room's, too, there or near: a card does not
+    say how much it lost. Raises SceneError for any other sound.
     """
-    sounded = sounded.ljust(2 * first_sample + len(pcm) + 2 * AFTER_GAP_SAMPLES, b"\0")
-    begins = [0, *(gap.end for gap in gaps)]
-    for begin, end in zip(begins, [*(gap.first for gap in gaps), len(pcm) // 2], strict=True):
-        stretch, place = pcm[2 * begin : 2 * end], first_sample + begin
-        off = AFTER_GAP_SAMPLES if begin else 0
-        found = sounded.find(stretch, 2 * max(0, place - off), 2 * (place + off) + len(stretch))
+    sounded = heard.sounded.ljust(2 * first_sample + len(pcm) + 2 * AFTER_GAP_SAMPLES, b"\0")
+    first = first_sample
+    begins, ends = [0, *(gap.end for gap in gaps)], [*(gap.first for gap in gaps), len(pcm) // 2]
+    for begin, end in zip(begins, ends, strict=True):
+        stretch, place = pcm[2 * begin : 2 * end], first + begin
+        before, after = (AFTER_GAP_SAMPLES, AFTER_GAP_SAMPLES) if begin else (heard.late_samples, 0)
+        found = sounded.find(stretch, 2 * max(0, place - before), 2 * (place + after) + len(stretch))
         if stretch and (found < 0 or found % 2):
             raise SceneError(
                 f"what was opened, from its sample {begin} on, is not the room's from {place} on"
             )
+        first = found // 2 if stretch and begin == 0 else first
+    return first
 
 
 def heard_here(pcm: bytes) -> Opinion:

@@ -19,12 +19,12 @@ PATIENCE_S = 300.0
 
 
 class Speaker:
-    """A speaker that is new: its folder inside, its scene here, and what sounds."""
+    """A speaker that is new: its folder inside, its scene here, what sounds, and how late that may begin."""
 
-    def __init__(self, proof: Proof, name: str, sounded: bytes) -> None:
+    def __init__(self, proof: Proof, name: str, sounded: bytes, late_samples: int = 0) -> None:
         self._proof = proof
         self.folder = f"{STATE}-{name}"
-        self.heard = Heard(proof.cache / f"{proof.suite}.scene" / name, sounded)
+        self.heard = Heard(proof.cache / f"{proof.suite}.scene" / name, sounded, late_samples)
         shutil.rmtree(self.heard.scene, ignore_errors=True)
         proof.root.inside(self.folder).mkdir()
 

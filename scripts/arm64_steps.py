@@ -110,7 +110,7 @@ def hear_room(proof: Proof) -> str:
 
 def hear_card(proof: Proof) -> str:
     """The firmware hears it through PyAudio, PortAudio and ALSA, with pins that are made up."""
-    speaker = Speaker(proof, "card", arm64_card.tape(proof.sounded))
+    speaker = Speaker(proof, "card", arm64_card.tape(proof.sounded), arm64_card.LATE_SAMPLES)
     proof.heard = speaker.heard
     arm64_card.lay_out(proof.root.inside(speaker.folder), speaker.folder, speaker.heard.sounded)
     proof.must(*arm64_card.compile_command(SOURCE, speaker.folder))
@@ -132,8 +132,9 @@ def open_here(proof: Proof) -> str:
     seconds = len(utterance.pcm) / 2 / RATE_HZ
     lost = sum(gap.samples for gap in utterance.gaps) / RATE_HZ
     marked = f" but for {lost:.2f} s that the emulation was too slow for, marked as lost" if lost else ""
+    late = f", which began {opened.late_s:.2f} s after its clock" if opened.late_s else ""
     return (
-        f"{seconds:.2f} s, every sample as it sounded{marked}; woke with {utterance.header.trigger.score}, "
+        f"{seconds:.2f} s, every sample as it sounded{late}{marked}; woke with {utterance.header.trigger.score}, "
         f"the ears of this machine with {opened.score_here:.4f}, {opened.samples_apart} samples apart"
     )
 

@@ -13,7 +13,7 @@ import pytest
 from device.envelope.gaps import Gap
 from hardware.board import RATE_HZ
 from scripts.arm64_card import tape
-from scripts.arm64_opened import WORD, heard_here, room, same_as_the_room
+from scripts.arm64_opened import WORD, Heard, heard_here, place_in_the_room, room
 from scripts.arm64_page import PROOFS, Line, log, put
 from scripts.arm64_root import RootError, alone
 from scripts.arm64_scene import SceneError
@@ -115,10 +115,12 @@ def test_a_unit_with_a_broken_line_is_found(tmp_path: Path, line: str, broken: s
 
 SOUND = np.random.default_rng(3).integers(-9000, 9000, 4 * RATE_HZ).astype("<i2").tobytes()
 FIRST, GAP = 8_000, Gap(16_000, 3_200)
+ROOM = Heard(Path(), SOUND)
+CARD = Heard(Path(), SOUND, late_samples=3_000)
 
 
 def test_what_was_opened_is_the_rooms_sound_and_then_its_silence() -> None:
-    same_as_the_room(SOUND[2 * FIRST :] + bytes(640), [], FIRST, SOUND)
+    place_in_the_room(SOUND[2 * FIRST :] + bytes(640), [], FIRST, ROOM)
 
 
 @pytest.mark.parametrize("change", ["a bit", "a sample later", "nothing of it"])
@@ -131,7 +133,15 @@ def test_what_was_opened_and_is_not_the_rooms_is_found(change: str) -> None:
     else:
         pcm = bytearray(len(pcm))
     with pytest.raises(SceneError, match="is not the room's from 8000 on"):
-        same_as_the_room(bytes(pcm), [], FIRST, SOUND)
+        place_in_the_room(bytes(pcm), [], FIRST, ROOM)
+
+
+def test_a_card_may_begin_late_and_is_found_where_it_does_but_not_later_nor_early() -> None:
+    pcm = SOUND[2 * FIRST :]
+    assert [place_in_the_room(pcm, [], FIRST + late, CARD) for late in (0, 1, 3_000)] == [FIRST] * 3
+    for clock, heard in ((FIRST + 3_001, CARD), (FIRST - 1, CARD), (FIRST + 1, ROOM)):
+        with pytest.raises(SceneError, match="from its sample 0 on"):
+            place_in_the_room(pcm, [], clock, heard)
 
 
 def lossy(after: int) -> bytes:
@@ -146,14 +156,14 @@ def lossy(after: int) -> bytes:
 
 def test_after_a_marked_gap_the_room_goes_on_there_or_near() -> None:
     for after in (0, 100, -100):
-        same_as_the_room(lossy(after), [GAP], FIRST, SOUND)
+        place_in_the_room(lossy(after), [GAP], FIRST, ROOM)
 
 
 def test_a_gap_that_is_not_marked_is_found_and_so_is_other_sound_after_one() -> None:
     with pytest.raises(SceneError):
-        same_as_the_room(lossy(0), [], FIRST, SOUND)
+        place_in_the_room(lossy(0), [], FIRST, ROOM)
     with pytest.raises(SceneError, match="from its sample 19200 on"):
-        same_as_the_room(lossy(RATE_HZ), [GAP], FIRST, SOUND)
+        place_in_the_room(lossy(RATE_HZ), [GAP], FIRST, ROOM)
 
 
 def test_the_ears_of_this_machine_hear_the_recording_and_nothing_in_noise() -> None:
