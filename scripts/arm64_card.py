@@ -14,7 +14,7 @@ from hardware.board import RATE_HZ
 NAME = "desk_microphone"
 _PAGE_BYTES = 32  # struct page of card.c: all zeros is a card that is whole and stands at its beginning
 LATE_SAMPLES = 5 * RATE_HZ
-"""So much later than the firmware's clock the tape may begin: opening a card takes a moment, less than this."""
+"""So much later than the firmware's clock the tape may begin: opening a card takes a moment."""
 _AFTER_S = 180  # a room goes on; the card's own end would be zeros, and those are a fault
 
 

@@ -48,7 +48,7 @@ class Heard(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """The one utterance that came, how much later than its clock the sound began, and what the ears here say."""
+    """The one utterance that came, how late after its clock the sound began, and what the ears here say."""
 
     utterance: Utterance
     late_s: float

@@ -134,8 +134,9 @@ def open_here(proof: Proof) -> str:
     marked = f" but for {lost:.2f} s that the emulation was too slow for, marked as lost" if lost else ""
     late = f", which began {opened.late_s:.2f} s after its clock" if opened.late_s else ""
     return (
-        f"{seconds:.2f} s, every sample as it sounded{late}{marked}; woke with {utterance.header.trigger.score}, "
-        f"the ears of this machine with {opened.score_here:.4f}, {opened.samples_apart} samples apart"
+        f"{seconds:.2f} s, every sample as it sounded{late}{marked}; woke with "
+        f"{utterance.header.trigger.score}, the ears of this machine with {opened.score_here:.4f}, "
+        f"{opened.samples_apart} samples apart"
     )
 
 

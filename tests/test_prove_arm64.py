@@ -274,7 +274,7 @@ def test_what_is_put_into_a_page_stands_between_its_marks_and_nowhere_else(tmp_p
 
 def test_the_page_has_a_whole_log_of_the_steps_that_there_are_and_each_was_well() -> None:
     page = PROOFS.read_text(encoding="utf-8")
-    for suite in ("bookworm",):
+    for suite in ("bookworm", "trixie"):
         block = page.split(f"<!-- {suite} -->")[1].split(f"<!-- /{suite} -->")[0]
         said = [line.split(" s  ", 1) for line in block.splitlines()[3:-2]]
         assert {before.split()[0] for before, _ in said} == {"ok"}
