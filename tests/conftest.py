@@ -13,9 +13,10 @@ from gpiozero import Device
 LONG = {
     "test_alsa_proof.py", "test_faults.py", "test_fingerprint.py", "test_fingerprint_own.py",
     "test_firewall.py", "test_install.py", "test_install_machine.py", "test_install_ready.py",
-    "test_kit_again.py", "test_kit_plugin.py", "test_mic_faults.py", "test_no_remote_ear.py", "test_outside.py",
-    "test_padded.py", "test_power_cut.py", "test_readme.py", "test_rough_line.py", "test_self_report.py",
-    "test_study_killed.py", "test_study_rooms.py", "test_systemd.py", "test_two_processes.py",
+    "test_kit_again.py", "test_kit_plugin.py", "test_mic_faults.py", "test_no_remote_ear.py",
+    "test_outside.py", "test_padded.py", "test_power_cut.py", "test_readme.py", "test_rough_line.py",
+    "test_self_report.py", "test_study_killed.py", "test_study_rooms.py", "test_systemd.py",
+    "test_two_processes.py",
 }  # fmt: skip
 
 INSTALLED = (
