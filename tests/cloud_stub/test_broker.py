@@ -45,6 +45,7 @@ class Caller:
     def leave(self) -> None:
         self.client.disconnect()
         self.client.loop_stop()
+        del self.client  # paho closes its own pair of sockets here, not when it is told to leave
 
 
 @kinds

@@ -85,6 +85,7 @@ def test_a_cloud_whose_ticks_do_not_end_is_not_alive(systemd: socket.socket, tmp
     assert looks.looks == 4
     assert told(systemd).startswith("READY=1")
     assert told(systemd) == "STOPPING=1", "and not alive in between"
+    cloud.stop()
 
 
 def test_ready_is_said_again_until_somebody_hears_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,6 +99,7 @@ def test_ready_is_said_again_until_somebody_hears_it(tmp_path: Path, monkeypatch
         watch_over(cloud)
         assert told(late) == "READY=1\nSTATUS=at the broker"
         assert told(late) == "STOPPING=1"
+        cloud.stop()
 
 
 class Stuck:
