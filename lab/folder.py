@@ -11,6 +11,7 @@ import msgspec
 from device.keys import load_or_make
 from device.ledger import Signer
 from device.outbox import Outbox
+from lab import world
 from lab.errors import RunError
 
 TIMELINE = "timeline.jsonl"
@@ -22,7 +23,7 @@ _OURS = frozenset(
         TIMELINE, "broker", "checkpoint.txt", "cloud", "cloud.toml", "device.toml", "device.vkey",
         "egress.db", "egress.db-shm", "egress.db-wal", "hardware", "home_assistant", "identity.key",
         "keys.note", "ledger.jsonl", "mute", "owner.key", "reply.key", "report.html", "room.flac",
-        "sent.jsonl",
+        "sent.jsonl", world.FILE,
     }
 )  # fmt: skip
 

@@ -6,11 +6,12 @@ that messages leave and answers arrive at the samples they would in real time; w
 and waits for nobody.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from time import time_ns
 from typing import Any, Literal, NamedTuple
 
 import soundfile
@@ -30,6 +31,7 @@ from device.speaker import Speaker
 from hardware.board import RATE_HZ
 from hardware.sim import SimBoard
 from hardware.world import Speed
+from lab import world
 from lab.folder import TIMELINE, Settings, clear, export, write_settings
 from lab.gate import Gate
 from lab.mind import shared_mind
@@ -41,6 +43,21 @@ BrokerKind = Literal["auto", "mosquitto", "amqtt"]
 
 Detour = Callable[[int, Callable[[], int]], int]
 """Given the broker's port and the room's clock, returns the port that the speaker is to call instead."""
+
+
+class Around(NamedTuple):
+    """Who else is there. `detour` leads between speaker and broker; `corrupt` makes a rogue of the speaker
+    before it runs.
+    """
+
+    detour: Detour | None = None
+    corrupt: Callable[[Speaker], None] | None = None
+
+
+ALONE = Around()
+
+_HANDS = frozenset({"tap", "hold", "release", "mute", "unmute"})
+_CLOCK_EVERY_SAMPLES = 1600
 
 
 class Outcome(NamedTuple):
@@ -67,11 +84,9 @@ def simulate(
     realtime: bool = False,
     broker_kind: BrokerKind = "auto",
     watch: Callable[[Event], None] | None = None,
-    detour: Detour | None = None,
+    around: Around = ALONE,
 ) -> Outcome:
     """Run `scenario` and leave everything that came of it in `directory`.
-
-    `detour` lets somebody sit between speaker and broker.
 
     Raises:
         LabError, DeviceError, HardwareError, CloudError: something that the run needs cannot be used.
@@ -82,8 +97,10 @@ def simulate(
         timeline = stack.enter_context(Timeline(directory / TIMELINE, watch))
         broker = stack.enter_context(open_broker(broker_kind, 0, directory / "broker"))
         pace: Speed = "realtime" if realtime else "fast"
-        home = _Home(scenario, directory, timeline, broker, pace, detour or _straight)
+        home = _Home(scenario, directory, timeline, broker, pace, around.detour or _straight)
         stack.callback(home.close)
+        if around.corrupt is not None:
+            around.corrupt(home.speaker)
         return home.run(paced=realtime)
 
 
@@ -112,9 +129,10 @@ class _Home:
         self._cloud = self._open_cloud()
         self._owner = ReaderKey.generate("mlkem768-x25519")
         write_private(directory / "owner.key", self._owner.to_bytes())
-        self._speaker = self._open_speaker(detour(broker.port, lambda: self._board.now))
-        self._gate = Gate(self._speaker)
+        self.speaker = self._open_speaker(detour(broker.port, lambda: self._board.now))
+        self._gate = Gate(self.speaker)
         self._frames: list[tuple[int, int]] = []
+        self._clock: list[tuple[int, int]] = []
         self._serial = 0
         self._tape = soundfile.SoundFile(directory / "room.flac", "w", RATE_HZ, 1, "PCM_16", format="FLAC")
 
@@ -127,7 +145,7 @@ class _Home:
         for sample, cue, rgb in self._board.shown:
             self._timeline("light", sample, cue=cue, rgb=list(rgb))
         self._board.panel.listener = self._light
-        self._speaker.run()
+        self.speaker.run()
         return self._outcome()
 
     def close(self) -> None:
@@ -226,7 +244,7 @@ class _Home:
         self._serial += 1
         body: dict[str, Any] = {
             "v": 1,
-            "device": self._speaker.parts.device,
+            "device": self.speaker.parts.device,
             "serial": self._serial,
             "do": order.do,
         }
@@ -234,7 +252,7 @@ class _Home:
             body["to"] = order.to
         key = self._cloud.keys.signer if order.signed else Ed25519PrivateKey.generate()
         payload = downlink.sign("command", body, key)
-        message = Outgoing(topics.command(self._speaker.parts.device), payload)
+        message = Outgoing(topics.command(self.speaker.parts.device), payload)
         self._gate.until_it_hears(partial(self._cloud.say, message, retain=order.retained))
 
     def _hold(self, sample: int) -> None:
@@ -242,6 +260,8 @@ class _Home:
         self._note_frames(sample)
 
     def _note_frames(self, sample: int) -> None:
+        if sample % _CLOCK_EVERY_SAMPLES == 0:
+            self._clock.append((sample, time_ns()))
         read = self._board.microphone.frames_read
         if not self._frames or self._frames[-1][1] != read:
             self._frames.append((sample, read))
@@ -254,6 +274,7 @@ class _Home:
         self._tape.flush()
         shown = [(sample, cue) for sample, cue, _ in self._board.shown]
         waiting = export(self._directory)
+        world.write(self._directory, self._seen())
         return Outcome(
             directory=self._directory,
             scenario=self._scenario,
@@ -266,6 +287,34 @@ class _Home:
             played=[(sample, sample + len(pcm) // 2) for sample, pcm in self._board.played],
             kept_by_the_cloud=sum(held.state == "complete" for held in self._cloud.vault.utterances()),
         )
+
+    def _seen(self) -> Iterator[world.Seen]:
+        """What was seen of the speaker from outside, none of it told by the firmware."""
+        for sample, cue, _ in self._board.shown:
+            yield {"kind": "light", "sample": sample, "cue": cue}
+        for sample, read in self._frames:
+            yield {"kind": "frames", "sample": sample, "read": read}
+        for sample, count in self._board.microphone.missed:
+            yield {"kind": "lost", "sample": sample, "samples": count}
+        for sample, pcm in self._board.played:
+            yield {"kind": "played", "sample": sample, "samples": len(pcm) // 2}
+        for sample, unix_ns in self._clock:
+            yield {"kind": "clock", "sample": sample, "unix_ns": unix_ns}
+        for moment in self._moments:
+            yield from _done(moment)
+        yield {"kind": "end", "sample": self._samples}
+
+
+def _done(moment: Moment) -> Iterator[world.Seen]:
+    """What somebody did to the speaker, or had the cloud say to it."""
+    step, seen = moment.step, {"sample": moment.sample}
+    if step.verb in _HANDS:
+        yield {"kind": "hand", **seen, "do": step.verb}
+    elif step.verb in ("broker_down", "broker_up"):
+        yield {"kind": "broker", **seen, "up": step.verb == "broker_up"}
+    elif step.command is not None:
+        told = {"do": step.command.do, "signed": step.command.signed, "retained": step.command.retained}
+        yield {"kind": "order", **seen, **told}
 
 
 def _straight(port: int, _now: Callable[[], int]) -> int:

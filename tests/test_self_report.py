@@ -29,7 +29,7 @@ from device.self_report.fields import of_struct
 from device.self_report.means import MEANS
 from device.self_report.report import NO_DEVICE
 from lab.scenario import Order, Scenario, Step
-from lab.simulate import simulate
+from lab.simulate import Around, simulate
 from tests.audited import AUDIO, Audited, Message, audit_plain, audit_secure, unlisted, unwritten
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -88,7 +88,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
             stack.enter_context(listening(port, messages))
             return port
 
-        simulate(Scenario("everything", timeline, speaker=EVERYTHING), directory, detour=detour)
+        simulate(Scenario("everything", timeline, speaker=EVERYTHING), directory, around=Around(detour))
     config = load(directory / "device.toml")
     ways: tuple[list[Message], list[Message]] = [], []
     for message in messages:

@@ -15,7 +15,7 @@ from lab.fingerprint.traces import COVER, Packet, Trace
 from lab.fingerprint.wire import Record, Wire
 from lab.folder import Settings
 from lab.scenario import Scenario, Step
-from lab.simulate import BrokerKind, Outcome, simulate
+from lab.simulate import Around, BrokerKind, Outcome, simulate
 
 FIRST_TAP_S = 2.0
 WINDOW_S = 24.0
@@ -69,7 +69,7 @@ def record(
     length_s = FIRST_TAP_S + len(said) * every_s
     scenario = Scenario("fingerprint", tuple(steps), length_s=length_s, speaker=speaker, cloud=cloud)
     with Wire() as wire:
-        outcome = simulate(scenario, directory, broker_kind=broker, detour=wire.between)
+        outcome = simulate(scenario, directory, broker_kind=broker, around=Around(wire.between))
     return _cut(outcome, in_time(wire.records), said)
 
 
