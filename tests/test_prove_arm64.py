@@ -204,6 +204,7 @@ def test_a_speaker_that_was_not_answered_or_ended_badly_is_found(tmp_path: Path,
 
 INSIDE = """
 import signal, subprocess, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who was begun in the background ignores it
 sys.path.insert(0, {root!r})
 from scripts.arm64_root import RootError, alone
 try:
