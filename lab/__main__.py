@@ -177,20 +177,20 @@ def open_run(
 @app.command()
 def audit(
     directory: Annotated[Path, typer.Argument(help="The folder of a run, or whatever there is of one.")],
-    pcap: Annotated[Path | None, typer.Option(help="A capture of the device's link, pcap or pcapng.")] = None,
-    keylog: Annotated[Path | None, typer.Option(help="TLS keys of it, an NSS key log.")] = None,
     device_key: Annotated[str | None, typer.Option(help="The device's verifier key, name+id+base64.")] = None,
     reader_key: Annotated[
         list[Path] | None, typer.Option(help="A reader's private key, such as DIR/owner.key; several times.")
     ] = None,
-    room: Annotated[Path | None, typer.Option(help="A recording of the room, 16 kHz, one channel.")] = None,
+    room: Annotated[
+        Path | None, typer.Option(help="A recording of the room, 16 kHz, one channel; DIR/room.flac.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for verdict.json; DIR.")] = None,
 ) -> None:
     """Judge every promise by what is there. Exit 0: all kept, 1: one broken, 3: one not provable."""
     from lab.audit.evidence import Given
     from lab.audit.run import run
 
-    given = Given(directory, pcap, keylog, device_key, tuple(reader_key or ()), room)
-    sys.exit(run(given, Console()))
+    sys.exit(run(Given(directory, device_key, tuple(reader_key or ()), room), out, Console()))
 
 
 @app.command()

@@ -23,7 +23,7 @@ _OURS = frozenset(
         TIMELINE, "broker", "checkpoint.txt", "cloud", "cloud.toml", "device.toml", "device.vkey",
         "egress.db", "egress.db-shm", "egress.db-wal", "hardware", "home_assistant", "identity.key",
         "keys.note", "ledger.jsonl", "mute", "owner.key", "reply.key", "report.html", "room.flac",
-        "sent.jsonl", world.FILE,
+        "sent.jsonl", "verdict.json", world.FILE,
     }
 )  # fmt: skip
 

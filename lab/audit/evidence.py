@@ -16,10 +16,10 @@ from device.ledger import LedgerError, NoteError, Row, Verifier, leaf_hash, pars
 from lab import tap
 from lab import world as outside
 from lab.audit.errors import Damaged, NotGiven
+from lab.audit.reference_ear import levels
 from lab.errors import RunError
 
 LEDGER, HEAD, VKEY = "ledger.jsonl", "checkpoint.txt", "device.vkey"
-CAPTURE, KEYLOG, LINK = "wire.pcapng", "wire.keys", "link.json"
 ROOM, OWNER_KEY = "room.flac", "owner.key"
 
 Span = tuple[int, int]
@@ -30,8 +30,6 @@ class Given(NamedTuple):
     """What was named on the command line. `directory` is a run's, and what it holds is taken from it."""
 
     directory: Path
-    pcap: Path | None = None
-    keylog: Path | None = None
     device_key: str | None = None
     reader_keys: tuple[Path, ...] = ()
     room: Path | None = None
@@ -83,6 +81,7 @@ class Evidence:
 
     def __init__(self, given: Given) -> None:
         self.given = given
+        self._levels: dict[str, list[float]] = {}
 
     # -- ledger ------------------------------------------------------------------------------------
 
@@ -201,6 +200,12 @@ class Evidence:
     def room_samples(self) -> int:
         """How long it is."""
         return int(self._sound().frames)
+
+    def levels(self, model_sha256: str) -> list[float]:
+        """What another ear than the firmware's makes of the recording: see `reference_ear.levels`."""
+        if model_sha256 not in self._levels:
+            self._levels[model_sha256] = levels(self.room_path, model_sha256)
+        return self._levels[model_sha256]
 
     def room(self, first: int, count: int) -> bytes:
         """Part of it, s16le; shorter where the recording ends."""

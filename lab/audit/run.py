@@ -1,27 +1,45 @@
-"""The audit from the command line: look, show, write, answer with an exit code."""
+"""The audit from the command line: look, show, write verdict.json, answer with an exit code."""
+
+from pathlib import Path
 
 from rich.console import Console
 
 from lab.audit.checks import CHECKS
 from lab.audit.errors import AuditError
 from lab.audit.evidence import Evidence, Given
+from lab.audit.show import looking, show
 from lab.audit.verdicts import Verdict, exit_code, judge
+from lab.audit.written import FILE, written
 
 
-def run(given: Given, console: Console) -> int:
+def run(given: Given, out: Path | None, console: Console) -> int:
     """Audit; 0: every promise is kept, 1: one is broken, 3: none is broken and one not provable.
 
+    out: where verdict.json goes; the folder that is audited, if None.
+
     Raises:
-        AuditError: there is no such folder, or nothing in it.
+        AuditError: there is no such folder, nothing in it to look at, or a file that was named is not there.
     """
-    if not given.directory.is_dir():
-        raise AuditError(f"{given.directory}: no such folder; name the folder of a run")
-    verdicts = audit(given)
-    for verdict in verdicts:
-        console.print(f"{verdict.promise}  {verdict.title}: {verdict.state}", highlight=False)
+    _there(given)
+    with looking(console, len(CHECKS)) as watch:
+        verdicts = judge(Evidence(given), CHECKS, watch)
+    show(verdicts, console)
+    path = (out or given.directory) / FILE
+    path.write_bytes(written(given, verdicts))
+    console.print(f"verdict: {path}", highlight=False, soft_wrap=True)
     return exit_code(verdicts)
 
 
 def audit(given: Given) -> list[Verdict]:
     """Return the verdict on every promise."""
     return judge(Evidence(given), CHECKS)
+
+
+def _there(given: Given) -> None:
+    if not given.directory.is_dir():
+        raise AuditError(f"{given.directory}: no such folder; name the folder of a run")
+    if not any(given.directory.iterdir()):
+        raise AuditError(f"{given.directory}: empty; name the folder of a run")
+    for path in (*given.reader_keys, *([given.room] if given.room else [])):
+        if not path.is_file():
+            raise AuditError(f"{path}: no such file; name one that is there")
