@@ -51,7 +51,7 @@ class Stage:
         self.cloud = StubCloud(self.directory / "cloud", self.broker, CLOUD)
         self._stack.callback(self.cloud.stop)
         self.cloud.start()
-        ways = Ways(SPEAKER, answers=True, patience_s=4.0, clock=lambda: datetime.now(UTC) + self.ahead)
+        ways = Ways(SPEAKER, answers=True, patience_s=8.0, clock=lambda: datetime.now(UTC) + self.ahead)
         directory = self.directory / "speaker"
         self.speaker = SimSpeaker(directory, self.broker, self.cloud.root, self.cloud.note, ways)
         self._stack.callback(self.speaker.close)

@@ -44,7 +44,7 @@ def _gone(evidence: Evidence) -> Iterator[Finding]:
     ]
     if not gone:
         raise NotGiven("a run in which something is deleted, or was not to be saved")
-    stored = b"".join(path.read_bytes() for path in files(store.parent))
+    stored = b"".join(path.read_bytes() for path in files(evidence.given.directory / "cloud"))
     keys = _data_keys(evidence)
     for sent in gone:
         if held[sent.name].state != "forgotten" or sent.name in pieces:

@@ -115,15 +115,16 @@ def make(check: Check, evidence: Evidence) -> Result:
     """Make one check."""
     found: list[Finding] = []
     try:
-        found += _until_damage(check.look(evidence))
+        for finding in _until_damage(check, evidence):
+            found.append(finding)  # what was found before something is missing stays
     except NotGiven as missing:
         return Result(check, tuple(found), str(missing))
     return Result(check, tuple(found))
 
 
-def _until_damage(findings: Iterable[Finding]) -> Iterator[Finding]:
+def _until_damage(check: Check, evidence: Evidence) -> Iterator[Finding]:
     try:
-        yield from findings
+        yield from check.look(evidence)
     except Damaged as damage:
         yield Finding(damage.what, damage.where)
 
