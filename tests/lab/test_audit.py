@@ -26,7 +26,7 @@ from lab.audit.checks import CHECKS
 from lab.audit.errors import Damaged, NotGiven
 from lab.audit.evidence import Evidence, Given
 from lab.audit.run import audit
-from lab.audit.verdicts import Check, Finding, exit_code, judge, make
+from lab.audit.verdicts import Check, Finding, judge, make
 from lab.audit.written import VerdictJson
 from lab.scenario import read
 from lab.simulate import simulate
@@ -47,14 +47,9 @@ def run(honest: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(honest, tmp_path / "run"))
 
 
-def found(directory: Path) -> dict[str, list[Finding]]:
-    """What each check found that found something."""
-    return {
-        result.check.name: list(result.findings)
-        for verdict in audit(Given(directory))
-        for result in verdict.results
-        if result.findings
-    }
+def finds(directory: Path, name: str) -> tuple[Finding, ...]:
+    """What one check finds."""
+    return make(next(each for each in CHECKS if each.name == name), Evidence(Given(directory))).findings
 
 
 def states(directory: Path) -> dict[int, str]:
@@ -67,20 +62,11 @@ def states(directory: Path) -> dict[int, str]:
 def test_of_an_honest_evening_nothing_is_broken_and_what_nobody_looked_at_is_not_called_kept(
     honest: Path,
 ) -> None:
-    assert found(honest) == {}
+    """Every other scenario is audited in test_scenarios.py."""
     assert states(honest) == {
         1: "not provable", 2: "kept", 3: "kept", 4: "not provable", 5: "not provable",
         6: "kept", 7: "kept", 8: "kept", 9: "kept",
     }  # fmt: skip
-    assert exit_code(audit(Given(honest))) == 3
-
-
-@pytest.mark.parametrize("scenario", sorted(path.stem for path in SCENARIOS.glob("*.toml")))
-def test_no_scenario_gives_a_false_alarm(scenario: str, tmp_path: Path) -> None:
-    if scenario == "evening":
-        pytest.skip("above")
-    simulate(read(SCENARIOS / f"{scenario}.toml"), tmp_path / "run")
-    assert found(tmp_path / "run") == {}
 
 
 # -- the changed evening -----------------------------------------------------------------------------
@@ -300,20 +286,17 @@ CHANGES: list[tuple[Callable[[Path], None], str]] = [
 @pytest.mark.parametrize(("change", "check"), CHANGES)
 def test_what_somebody_changed_is_found(run: Path, change: Callable[[Path], None], check: str) -> None:
     change(run)
-    said = found(run)
-    assert check in said, said
-    promise = next(each.promise for each in CHECKS if each.name == check)
-    assert states(run)[promise] == "broken"
+    assert finds(run, check)
 
 
 def test_it_says_from_when_the_sound_is(run: Path) -> None:
     late_room(run)
-    assert "0.50 s after that" in found(run)["audio.located"][0].what
+    assert "0.50 s after that" in finds(run, "audio.located")[0].what
 
 
 def test_it_says_which_order_came_just_before(run: Path) -> None:
     ordered(run)
-    assert "the cloud had just ordered 'listen'" in found(run)["audio.pressed"][0].what
+    assert "the cloud had just ordered 'listen'" in finds(run, "audio.pressed")[0].what
 
 
 EVENING_FILES = ("ledger.jsonl", "checkpoint.txt", "device.vkey", "sent.jsonl")
@@ -400,15 +383,11 @@ def test_without_any_evidence_nothing_is_kept_and_everything_says_what_it_needs(
     "name",
     ["ledger.jsonl", "checkpoint.txt", "device.vkey", "sent.jsonl", "world.jsonl", "room.flac", "owner.key"],
 )
-def test_whatever_bytes_a_file_has_no_promise_that_stands_on_it_is_kept_and_nothing_crashes(
-    run: Path, name: str
-) -> None:
-    before = states(run)
+def test_a_file_that_is_no_such_thing_is_named_and_breaks_what_it_was_to_show(run: Path, name: str) -> None:
     (run / name).chmod(0o600)
     (run / name).write_bytes(b"\x00\xff" * 500)
-    after = states(run)
-    assert "broken" in after.values()
-    assert [p for p in after if after[p] == "kept" and before[p] != "kept"] == []
+    said = [finding.where for verdict in audit(Given(run)) for _, finding in verdict.findings]
+    assert any(name in where for where in said), said
 
 
 # -- the command -------------------------------------------------------------------------------------

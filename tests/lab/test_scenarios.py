@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from lab.audit.evidence import Given
+from lab.audit.run import audit
 from lab.errors import RunError, ScenarioError
 from lab.folder import clear
 from lab.scenario import VERBS, place, read
@@ -15,10 +17,13 @@ ALL = sorted(SCENARIOS.glob("*.toml"))
 
 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
-def test_what_a_scenario_expects_is_true(path: Path, tmp_path: Path) -> None:
+def test_what_a_scenario_expects_is_true_and_the_audit_gives_no_false_alarm(
+    path: Path, tmp_path: Path
+) -> None:
     verdicts = judge(simulate(read(path), tmp_path / "run"))
     assert [v for v in verdicts if not v.passed] == []
     assert len(verdicts) > 8
+    assert [found for verdict in audit(Given(tmp_path / "run")) for found in verdict.findings] == []
 
 
 @pytest.mark.parametrize("name", ["outage", "press_and_hold", "muted"])
