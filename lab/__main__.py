@@ -184,13 +184,15 @@ def audit(
     room: Annotated[
         Path | None, typer.Option(help="A recording of the room, 16 kHz, one channel; DIR/room.flac.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for verdict.json; DIR.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for audit.html and verdict.json; DIR.")] = None,
 ) -> None:
     """Judge every promise by what is there. Exit 0: all kept, 1: one broken, 3: one not provable."""
     from lab.audit.evidence import Given
     from lab.audit.run import run
 
-    sys.exit(run(Given(directory, device_key, tuple(reader_key or ()), room), out, Console()))
+    given = Given(directory, device_key, tuple(reader_key or ()), room)
+    console = Console()
+    sys.exit(run(given, out, console if console.is_terminal else Console(width=112)))
 
 
 @app.command()

@@ -20,8 +20,9 @@ Settings = dict[str, dict[str, Any]]
 
 _OURS = frozenset(
     {
-        TIMELINE, "broker", "checkpoint.txt", "cloud", "cloud.toml", "device.toml", "device.vkey",
-        "egress.db", "egress.db-shm", "egress.db-wal", "hardware", "home_assistant", "identity.key",
+        TIMELINE, "audit.html", "broker", "checkpoint.txt", "cloud", "cloud.toml", "device.toml",
+        "device.vkey", "egress.db", "egress.db-shm", "egress.db-wal", "hardware", "home_assistant",
+        "identity.key",
         "keys.note", "ledger.jsonl", "mute", "owner.key", "reply.key", "report.html", "room.flac",
         "sent.jsonl", "verdict.json", world.FILE,
     }

@@ -11,7 +11,7 @@ from lab.audit.evidence import Evidence
 from lab.audit.verdicts import Check, Finding
 
 _LABORATORY = frozenset(
-    {"room.flac", "world.jsonl", "timeline.jsonl", "sent.jsonl", "report.html", "verdict.json"}
+    {"room.flac", "world.jsonl", "timeline.jsonl", "sent.jsonl", "report.html", "audit.html", "verdict.json"}
 )
 """What the laboratory wrote itself."""
 

@@ -1,9 +1,10 @@
-"""The audit from the command line: look, show, write verdict.json, answer with an exit code."""
+"""The audit from the command line: look, show, write it down, answer with an exit code."""
 
 from pathlib import Path
 
 from rich.console import Console
 
+from lab.audit import report
 from lab.audit.checks import CHECKS
 from lab.audit.errors import AuditError
 from lab.audit.evidence import Evidence, Given
@@ -15,18 +16,21 @@ from lab.audit.written import FILE, written
 def run(given: Given, out: Path | None, console: Console) -> int:
     """Audit; 0: every promise is kept, 1: one is broken, 3: none is broken and one not provable.
 
-    out: where verdict.json goes; the folder that is audited, if None.
+    out: where both go; the folder that is audited, if None.
 
     Raises:
         AuditError: there is no such folder, nothing in it to look at, or a file that was named is not there.
     """
     _there(given)
+    evidence = Evidence(given)
     with looking(console, len(CHECKS)) as watch:
-        verdicts = judge(Evidence(given), CHECKS, watch)
+        verdicts = judge(evidence, CHECKS, watch)
     show(verdicts, console)
-    path = (out or given.directory) / FILE
-    path.write_bytes(written(given, verdicts))
-    console.print(f"verdict: {path}", highlight=False, soft_wrap=True)
+    into = out or given.directory
+    into.mkdir(parents=True, exist_ok=True)
+    (into / FILE).write_bytes(written(given, verdicts))
+    (into / report.FILE).write_text(report.page(evidence, verdicts), encoding="utf-8")
+    console.print(f"report: {into / report.FILE}", highlight=False, soft_wrap=True)
     return exit_code(verdicts)
 
 

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
+from lab.audit.answer import QUESTION, answer
 from lab.audit.verdicts import LAYERS, Check, Result, Verdict
 
 _COLOURS = {"kept": "green", "broken": "bold red", "not provable": "yellow"}
@@ -31,6 +32,10 @@ def looking(console: Console, checks: int) -> Iterator[Callable[[Check], None]]:
 
 def show(verdicts: list[Verdict], console: Console) -> None:
     """Print everything that a person has to know."""
+    said = answer(verdicts)
+    console.print(
+        f"[bold]{QUESTION} {said.word}.[/] {escape(said.sentence)}", highlight=False, soft_wrap=True
+    )
     table = Table("", "promise", "verdict", *LAYERS, collapse_padding=True)
     for verdict in verdicts:
         state = f"[{_COLOURS[verdict.state]}]{verdict.state}[/]"

@@ -61,7 +61,11 @@ def _check(result: Result) -> CheckJson:
 
 
 def _hashes(given: Given) -> dict[str, str]:
-    inside = {path.name: path for path in given.directory.iterdir() if path.is_file() and path.name != FILE}
+    inside = {
+        path.name: path
+        for path in given.directory.iterdir()
+        if path.is_file() and path.name not in (FILE, "audit.html")
+    }
     named = {path.name: path for path in (*given.reader_keys, *([given.room] if given.room else []))}
     return {name: _hash(path) for name, path in sorted({**inside, **named}.items())}
 

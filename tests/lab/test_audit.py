@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import sqlite3
+import subprocess
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -22,11 +23,12 @@ from device.keys import load_or_make
 from device.ledger import Checkpoint, Signer, leaf_hash, root_of, sign
 from lab.__main__ import app
 from lab.audit import envelopes, ledger
+from lab.audit.answer import answer
 from lab.audit.checks import CHECKS
-from lab.audit.errors import Damaged, NotGiven
+from lab.audit.errors import AuditError, Damaged, NotGiven
 from lab.audit.evidence import Evidence, Given
 from lab.audit.run import audit
-from lab.audit.verdicts import Check, Finding, judge, make
+from lab.audit.verdicts import Check, Finding, Result, Verdict, judge, make
 from lab.audit.written import VerdictJson
 from lab.scenario import read
 from lab.simulate import simulate
@@ -133,12 +135,10 @@ def another_owner(run: Path) -> None:
     (run / "owner.key").write_bytes(ReaderKey.generate("x25519").to_bytes())
 
 
-def late_room(run: Path) -> None:
-    """The room sounded half a second later than it seems: what was kept is from before."""
+def early_room(run: Path) -> None:
+    """The room sounded half a second earlier than it did: what was kept is from before its trigger."""
     room, rate = soundfile.read(run / "room.flac", dtype="int16")
-    soundfile.write(
-        run / "room.flac", np.concatenate([np.zeros(8000, "int16"), room]), rate, subtype="PCM_16"
-    )
+    soundfile.write(run / "room.flac", room[8000:], rate, subtype="PCM_16")
 
 
 def quiet_room(run: Path) -> None:
@@ -257,7 +257,7 @@ CHANGES: list[tuple[Callable[[Path], None], str]] = [
     (another_segment, "envelope.strict"),
     (another_owner, "envelope.opens"),
     (another_owner, "envelope.named"),
-    (late_room, "audio.located"),
+    (early_room, "audio.located"),
     (quiet_room, "audio.licensed"),
     (no_tap, "audio.licensed"),
     (no_tap, "audio.pressed"),
@@ -290,8 +290,8 @@ def test_what_somebody_changed_is_found(run: Path, change: Callable[[Path], None
 
 
 def test_it_says_from_when_the_sound_is(run: Path) -> None:
-    late_room(run)
-    assert "0.50 s after that" in finds(run, "audio.located")[0].what
+    early_room(run)
+    assert "0.50 s before that" in finds(run, "audio.located")[0].what
 
 
 def test_it_says_which_order_came_just_before(run: Path) -> None:
@@ -396,6 +396,7 @@ def test_a_file_that_is_no_such_thing_is_named_and_breaks_what_it_was_to_show(ru
 def test_the_command_writes_the_verdict_and_answers_by_its_exit_code(run: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["audit", str(run)])
     assert done.exit_code == 3, done.output
+    assert "Not as far as can be seen" in (run / "audit.html").read_text()
     said = json.loads((run / "verdict.json").read_text())
     assert list(said) == list(VerdictJson.__struct_fields__)
     assert "ledger.jsonl" in said["given"]
@@ -403,6 +404,7 @@ def test_the_command_writes_the_verdict_and_answers_by_its_exit_code(run: Path, 
     rewrite_row(run)
     assert CliRunner().invoke(app, ["audit", str(run), "--out", str(tmp_path)]).exit_code == 1
     assert "a head of" in (tmp_path / "verdict.json").read_text()
+    assert "a head of" in (tmp_path / "audit.html").read_text()
 
 
 def test_the_same_evidence_gives_the_same_bytes(honest: Path, run: Path, tmp_path: Path) -> None:
@@ -410,3 +412,91 @@ def test_the_same_evidence_gives_the_same_bytes(honest: Path, run: Path, tmp_pat
         (tmp_path / str(number)).mkdir()
         CliRunner().invoke(app, ["audit", str(directory), "--out", str(tmp_path / str(number))])
     assert (tmp_path / "0" / "verdict.json").read_bytes() == (tmp_path / "1" / "verdict.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (["nowhere"], "nowhere: no such folder"),
+        (["empty"], "empty: empty"),
+        (["run", "--room", "none.flac"], "none.flac: no such file"),
+        (["run", "--reader-key", "none.key"], "none.key: no such file"),
+    ],
+)
+def test_what_is_not_there_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: list[str], says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "sent.jsonl").touch()
+    with pytest.raises(AuditError, match=says) as caught:
+        CliRunner().invoke(app, ["audit", *given], catch_exceptions=False)
+    assert caught.value.exit_code == 2
+
+
+# -- the page ----------------------------------------------------------------------------------------
+
+
+def test_the_answer_is_that_of_the_verdicts(run: Path, tmp_path: Path) -> None:
+    before = answer(audit(Given(run)))
+    assert (before.word, before.state) == ("Not as far as can be seen", "not provable")
+    early_room(run)
+    after = answer(audit(Given(run)))
+    assert (after.word, after.state) == ("Yes", "broken")
+    assert "0.50 s before that" in after.sentence
+    assert answer([Verdict(1, (Result(GOOD),)), Verdict(3, (Result(GOOD),))]).word == "No"
+    assert answer(audit(Given(tmp_path / "nothing"))).word == "Can’t be told"
+
+
+def test_what_is_not_accounted_for_may_have_been_anything(run: Path) -> None:
+    smuggle(run)
+    assert answer(audit(Given(run))).word == "Yes"
+
+
+def test_no_word_of_the_evidence_becomes_markup(run: Path) -> None:
+    message = {"topic": "<script>alert(1)</script>", "payload": ""}
+    lines(run / "sent.jsonl", lambda sent: [*sent, json.dumps(message)])
+    CliRunner().invoke(app, ["audit", str(run)])
+    page = (run / "audit.html").read_text()
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<script" not in page
+    assert "default-src 'none'" in page
+
+
+def test_what_lies_is_drawn_red_and_says_so(run: Path) -> None:
+    CliRunner().invoke(app, ["audit", str(run)])
+    honest_page = (run / "audit.html").read_text()
+    assert 'class="lies"' not in honest_page
+    assert "wake word" in honest_page
+    early_room(run)
+    CliRunner().invoke(app, ["audit", str(run)])
+    page = (run / "audit.html").read_text()
+    assert page.count('class="lies"') == page.count(">not what it says<") == 5
+
+
+MEASURE = """<script>addEventListener("load", () => parent.postMessage([document.documentElement.scrollWidth,
+document.querySelector(".answer").getBoundingClientRect().bottom].join(" "), "*"))</script></body>"""
+
+PHONE = """<!doctype html><body><script>
+addEventListener("message", event => { document.title = event.data })</script>
+<iframe src="measured.html" width="360" height="640"></iframe></body>"""
+
+
+def test_on_a_small_phone_the_answer_is_on_the_first_screen_and_only_the_picture_scrolls(
+    run: Path, tmp_path: Path
+) -> None:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no chromium on this machine; install chromium to see the page in a browser")
+    CliRunner().invoke(app, ["audit", str(run)])
+    page = (run / "audit.html").read_text().replace("default-src 'none'", "script-src 'unsafe-inline'")
+    (tmp_path / "measured.html").write_text(page.replace("</body>", MEASURE))
+    (tmp_path / "phone.html").write_text(PHONE)
+    options = ["--headless", "--no-sandbox", "--allow-file-access-from-files", "--virtual-time-budget=5000"]
+    place = (tmp_path / "phone.html").as_uri()
+    command = [chromium, *options, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", place]
+    dom = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    wide, bottom = map(float, dom.split("<title>")[1].split("</title>")[0].split())
+    assert wide <= 360
+    assert bottom < 640
