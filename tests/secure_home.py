@@ -18,7 +18,7 @@ from cloud_stub.authority import Authority, keep_key
 from cloud_stub.broker import Mosquitto, find_mosquitto, open_own_broker
 from cloud_stub.broker_files import Address, BrokerFiles
 from cloud_stub.cloud import Cloud
-from cloud_stub.loopback import free_port
+from cloud_stub.loopback import accepts, free_port
 from scripts.rough_home import Nobody
 
 needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
@@ -66,9 +66,12 @@ class SecureHome:
             finally:
                 cloud.stop()
 
-    def broker_up(self) -> Mosquitto:
-        """The broker, for `with`."""
-        return open_own_broker(self.port, self.config.storage.broker)
+    @contextmanager
+    def broker_up(self) -> Iterator[Mosquitto]:
+        """The broker, once both its doors are open: the guests' opens a moment after the other."""
+        with open_own_broker(self.port, self.config.storage.broker) as broker:
+            until(lambda: accepts(self.guest_port), "the guests' door stays shut")
+            yield broker
 
     def pair(self, name: str, authority: Authority | None = None, days: float = 90) -> Path:
         """The path of `name`.crt, with `name`.key beside it, signed by the devices' authority or another."""
