@@ -14,6 +14,7 @@ from device.mic_fault import LOUD, NEARLY_ALL, Look
 from hardware.board import FRAME_SAMPLES, RATE_HZ, Frame
 
 Matrix = npt.NDArray[np.float32]
+Wave = npt.NDArray[np.float32]
 
 _MAINS_HZ = (50, 60)
 _LINES = 12
@@ -49,6 +50,14 @@ def look(frame: Frame) -> Look:
     """Return the numbers of a frame."""
     index, pcm = frame
     wave = np.frombuffer(pcm, np.int16).astype(np.float32)
+    try:
+        return _numbers(index, wave)
+    finally:
+        wave.fill(0)  # or it lay in freed memory until the next look
+
+
+def _numbers(index: int, wave: Wave) -> Look:
+    """Return the numbers of the frame at `index`; of `wave`, its samples, nothing is kept or copied."""
     found = _ALL.dot(wave)
     whole = float(wave.dot(wave))
     moving = whole - float(found[0]) ** 2
@@ -56,7 +65,9 @@ def look(frame: Frame) -> Look:
         low, high = int(wave.min()), int(wave.max())
         if high - low <= 1:
             return Look(index, min(low, high, key=abs), 0.0, 0.0)
-    full = np.count_nonzero(np.abs(wave) >= _FULL) / FRAME_SAMPLES if whole >= _CAN_CLIP else 0.0
+    full = 0.0
+    if whole >= _CAN_CLIP:
+        full = (np.count_nonzero(wave >= _FULL) + np.count_nonzero(wave <= -_FULL)) / FRAME_SAMPLES
     rms = math.sqrt(max(moving, 0.0) / FRAME_SAMPLES)
     if rms < LOUD:
         return Look(index, None, rms, full)

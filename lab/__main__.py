@@ -196,6 +196,19 @@ def audit(
 
 
 @app.command()
+def canary(
+    out: Annotated[Path, typer.Option(help="Folder for memory.json, and for all that was searched.")],
+    seed: Annotated[int, typer.Option(min=0, help="Of the sound, and of the moments of looking.")] = 1,
+    seconds: Annotated[int, typer.Option(min=5, max=600, help="How long it sounds.")] = 10,
+) -> None:
+    """Play a sound to the idle firmware, and look for it in its memory and files. 1: older than allowed."""
+    from lab.canary.run import Wish
+    from lab.canary.run import run as sing
+
+    sys.exit(sing(out, Wish(seed, seconds), Console()))
+
+
+@app.command()
 def key(out: Annotated[Path, typer.Option(help="Where the private key goes, mode 0600.")]) -> None:
     """Make an owner's reader key: print its public half, for `privacy.owner_reader`."""
     from lab import opening

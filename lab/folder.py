@@ -20,11 +20,10 @@ Settings = dict[str, dict[str, Any]]
 
 _OURS = frozenset(
     {
-        TIMELINE, "audit.html", "broker", "checkpoint.txt", "cloud", "cloud.toml", "device.toml",
-        "device.vkey", "egress.db", "egress.db-shm", "egress.db-wal", "hardware", "home_assistant",
-        "identity.key",
-        "keys.note", "ledger.jsonl", "mute", "owner.key", "reply.key", "report.html", "room.flac",
-        "sent.jsonl", "verdict.json", world.FILE,
+        TIMELINE, "access.head", "audit.html", "broker", "canary", "checkpoint.txt", "cloud", "cloud.toml",
+        "device.toml", "device.vkey", "egress.db", "egress.db-shm", "egress.db-wal", "hardware",
+        "home_assistant", "identity.key", "keys.note", "ledger.jsonl", "memory.json", "mute", "owner.key",
+        "reply.key", "report.html", "room.flac", "sent.jsonl", "verdict.json", world.FILE,
     }
 )  # fmt: skip
 

@@ -32,6 +32,7 @@ from hardware.board import RATE_HZ
 from hardware.sim import SimBoard
 from hardware.world import Speed
 from lab import world
+from lab.audit.doors import keep_head
 from lab.folder import TIMELINE, Settings, clear, export, write_settings
 from lab.gate import Gate
 from lab.mind import shared_mind
@@ -152,6 +153,7 @@ class _Home:
         """Stop everything; whatever was written stays."""
         self._board.close()
         self._cloud.stop()
+        keep_head(self._directory)
         self._tap.close()
         self._tape.close()
 

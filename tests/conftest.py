@@ -11,12 +11,13 @@ import pytest
 from gpiozero import Device
 
 LONG = {
-    "test_alsa_proof.py", "test_audit.py", "test_ears.py", "test_enrol.py", "test_faults.py",
-    "test_fingerprint.py", "test_fingerprint_own.py", "test_firewall.py", "test_flash.py",
-    "test_flash_again.py", "test_install.py", "test_install_machine.py", "test_install_ready.py",
-    "test_kit_again.py", "test_kit_plugin.py", "test_kit_speaker.py", "test_mic_faults.py",
-    "test_no_remote_ear.py", "test_openwakeword.py", "test_outside.py", "test_packaging.py",
-    "test_padded.py", "test_pi_children.py", "test_power_cut.py", "test_readme.py", "test_report.py",
+    "test_alsa_proof.py", "test_audit.py", "test_audit_cloud.py", "test_canary_memory.py",
+    "test_canary_run.py", "test_ears.py", "test_enrol.py", "test_faults.py", "test_fingerprint.py",
+    "test_fingerprint_own.py", "test_firewall.py", "test_flash.py", "test_flash_again.py",
+    "test_install.py", "test_install_machine.py", "test_install_ready.py", "test_kit_again.py",
+    "test_kit_plugin.py", "test_kit_speaker.py", "test_mic_faults.py", "test_no_remote_ear.py",
+    "test_openwakeword.py", "test_outside.py", "test_packaging.py", "test_padded.py",
+    "test_pi_children.py", "test_power_cut.py", "test_readme.py", "test_report.py",
     "test_room_render.py", "test_rough_line.py", "test_self_report.py", "test_study_killed.py",
     "test_study_rooms.py", "test_study_run.py", "test_systemd.py", "test_two_processes.py",
 }  # fmt: skip

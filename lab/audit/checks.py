@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from lab.audit import disk, envelopes, ledger, outside, sound, vault
+from lab.audit import doors, envelopes, ledger, memory, outside, shredded, sound, stores
 from lab.audit.errors import NotGiven
 from lab.audit.evidence import Evidence
 from lab.audit.verdicts import Check, Finding
@@ -20,6 +20,8 @@ CHECKS: tuple[Check, ...] = (
     Check("capture.nothing_else", 5, "nothing left the device but what its ledger has", _line),
     *sound.CHECKS,
     *outside.CHECKS,
-    *disk.CHECKS,
-    *vault.CHECKS,
+    *memory.CHECKS,
+    *stores.CHECKS,
+    *shredded.CHECKS,
+    *doors.CHECKS,
 )

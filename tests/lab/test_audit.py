@@ -203,7 +203,7 @@ def own_voice(run: Path) -> None:
 def plain(kind: str) -> Callable[[Path], None]:
     def plant(run: Path) -> None:
         room, _ = soundfile.read(run / "room.flac", dtype="int16")
-        piece = room[300_005:300_325]
+        piece = room[300_005:300_645]
         sound = (piece / 32768 if kind == "<f4" else piece).astype(kind).tobytes()
         (run / "egress.db-wal").write_bytes(os.urandom(4099) + sound + os.urandom(333))
 
