@@ -82,12 +82,14 @@ def _skipped(sound: Samples) -> Values:
 def _means(sound: Samples) -> Values:
     """The mean of every two, the cheapest way to half a rate: of pairs that begin at 0, then at 1."""
     sums = sound[:-1].astype(np.int64) + sound[1:]
-    return np.concatenate([sums[0::2], sums[1::2]]) >> 1
+    means: Values = np.concatenate([sums[0::2], sums[1::2]]) >> 1
+    return means
 
 
 def _down(sound: Samples) -> Values:
     """At half the rate, through a filter: from sample 0 on, then from 1 on."""
-    return np.concatenate([_resampled(8_000)(sound[start:]) for start in (0, 1)])
+    both: Values = np.concatenate([_resampled(8_000)(sound[start:]) for start in (0, 1)])
+    return both
 
 
 def _of_two(place: int, places: int) -> int:
