@@ -76,7 +76,8 @@ def _resampled(rate_hz: int) -> Callable[[Samples], Values]:
 
 def _skipped(sound: Samples) -> Values:
     """Every second sample from 0 on, then every second from 1 on."""
-    return np.concatenate([sound[0::2], sound[1::2]]).astype(np.int64)
+    skipped: Values = np.concatenate([sound[0::2], sound[1::2]]).astype(np.int64)
+    return skipped
 
 
 def _means(sound: Samples) -> Values:
