@@ -28,6 +28,7 @@ from cloud_stub.link import Link
 from cloud_stub.response import Mind, Responses
 from cloud_stub.vault import Vault
 from cloud_stub.whose import Whose
+from cloud_stub.witness import Witness
 from device.envelope import EnvelopeError, Header, topics
 
 TICK_S = 1.0
@@ -73,7 +74,8 @@ class Cloud:
     ) -> None:
         self.keys = Keys(config.storage.keys, config.keys, running)
         self.vault = Vault(config.storage.vault)
-        self.ingest = Ingest(self.vault, self.keys, config.ingest, self._enqueue)
+        self.witness = Witness(config.storage.heads)
+        self.ingest = Ingest(self.vault, self.keys, config.ingest, self._enqueue, self.witness)
         self.failure: CloudError | None = None
         self.over = threading.Event()
         self.ticks = 0
@@ -138,6 +140,7 @@ class Cloud:
                 thread.join(timeout=30.0)
         self._link.stop()
         self.vault.close()
+        self.witness.close()
 
     def say(self, message: Outgoing, *, retain: bool = False) -> None:
         """Publish something more, such as a command, signed by whoever made it."""

@@ -42,6 +42,11 @@ class StorageSection(_Section, frozen=True):
         return Path(self.directory) / "broker"
 
     @property
+    def heads(self) -> Path:
+        """The folder of the heads of devices' ledgers."""
+        return Path(self.directory) / "heads"
+
+    @property
     def devices(self) -> Path:
         """The folder of what is known of devices."""
         return Path(self.directory) / "devices"

@@ -17,6 +17,13 @@ def end_reason(payload: bytes) -> str:
     return from_json(Cursor(payload, "end").json(), EndRecord, "end").reason
 
 
+def head_in(payload: bytes) -> str:
+    """The head of the device's ledger in an end message that was verified before, itself not verified; or
+    nothing.
+    """
+    return from_json(Cursor(payload, "end").json(), EndRecord, "end").checkpoint
+
+
 def segments_promised(begin: Begin, payload: bytes) -> int:
     """How many segments the utterance has, by its device's word. EnvelopeError, also beyond the ceiling."""
     cursor = Cursor(payload, "end")

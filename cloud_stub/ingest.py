@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from cloud_stub.acks import Acks, Outgoing, gaps
 from cloud_stub.config import IngestSection
-from cloud_stub.end_record import CEILING_S, segments_promised
+from cloud_stub.end_record import CEILING_S, head_in, segments_promised
 from cloud_stub.errors import NotKept
 from cloud_stub.keys import Epoch, Keys
 from cloud_stub.pen import Pen, Waiting
@@ -19,6 +19,7 @@ from cloud_stub.pieces import Put
 from cloud_stub.under_way import Arriving, UnderWay
 from cloud_stub.vault import Vault
 from cloud_stub.whose import Whose
+from cloud_stub.witness import Witness
 from device.envelope import Begin, EnvelopeError, Header, Opener, topics
 from device.envelope.layout import JSON_MAX_BYTES, SIGNATURE_BYTES, segment_bytes
 
@@ -48,7 +49,7 @@ class Ingest:
     """Takes every message of every device; not thread-safe.
 
     completed: called with whose utterance it is once it is durable, before its acknowledgement is handed out.
-    `taken` and `refused` count messages by kind and by reason.
+    witness: keeps the heads of ledgers that come. `taken` and `refused` count messages by kind and reason.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Ingest:
         keys: Keys,
         settings: IngestSection,
         completed: Callable[[Whose], None] = lambda _: None,
+        witness: Witness | None = None,
     ) -> None:
         self.taken: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
@@ -64,14 +66,16 @@ class Ingest:
         self._keys = keys
         self._settings = settings
         self._completed = completed
+        self._witness = witness
         self._acks = Acks(keys.signer)
         self._pen = Pen()
         self._arriving = Arriving(vault)
 
     @property
     def security_events(self) -> int:
-        """How many messages were refused that no honest device sends."""
-        return sum(self.refused[reason] for reason in SECURITY)
+        """How many messages no honest device sends: refused ones, and those with a head that none signs."""
+        heads = self._witness.forks + self._witness.unfit if self._witness else 0
+        return heads + sum(self.refused[reason] for reason in SECURITY)
 
     def take(self, topic: str, payload: bytes, now: datetime) -> list[Outgoing]:
         """Take one message as the broker delivered it; return what is to be published.
@@ -87,6 +91,8 @@ class Ingest:
                 raise Refused("too_large")  # noqa: TRY301 (one way to refuse)
             if parsed.utterance is None:
                 self.taken[parsed.kind] += 1
+                if parsed.kind == "checkpoint" and self._witness is not None:
+                    self._witness.take(parsed.device, payload.decode("utf-8", "replace"))
                 return []
             return self._take_part(parsed.kind, Whose(parsed.device, parsed.utterance), payload, now)
         except Refused as refusal:
@@ -212,6 +218,9 @@ class Ingest:
         except EnvelopeError as error:
             raise Refused("end") from error
         self._count("end", self._vault.put_end(whose, payload, now))
+        if self._witness is not None:
+            self._witness.knows(whose.device, under_way.begin.signer.public_bytes_raw())
+            self._witness.take(whose.device, head_in(payload))
         self._arriving.add(whose, under_way._replace(promised=promised))
         return self._settle(whose, now) or [self._missing(whose)]
 

@@ -196,6 +196,49 @@ def audit(
 
 
 @app.command()
+def prove(
+    row: Annotated[int, typer.Argument(min=0, help="The row's index.")],
+    directory: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    out: Annotated[Path | None, typer.Option(help="The file to write; rowN.tlog-proof.")] = None,
+) -> None:
+    """Write the proof of one row of the ledger, for any tool that reads C2SP tlog-proof, and the row."""
+    from lab.audit import proof
+
+    proved = proof.prove(directory, row)
+    path = out or Path(f"row{row}.tlog-proof")
+    path.write_text(proved.text, encoding="utf-8")
+    path.with_name(path.name + ".row").write_bytes(proved.row)
+    print(f"{path}: row {row}, which is {path.name}.row beside it")
+
+
+@app.command()
+def check_proof(
+    file: Annotated[Path, typer.Argument(help="A proof, such as row7.tlog-proof.")],
+    key: Annotated[str, typer.Option(help="The device's verifier key, name+id+base64.")],
+    row: Annotated[Path | None, typer.Option(help="The file with the row; FILE.row.")] = None,
+) -> None:
+    """Check the proof of one row. Exit 0: it is in the ledger that the device signed."""
+    from lab.audit import proof
+
+    index, head = proof.check(file, key, proof.row_of(row or file.with_name(file.name + ".row")))
+    print(f"row {index} is in the ledger of {head.size} rows that {head.origin} signed")
+
+
+@app.command()
+def witness(
+    directory: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    state: Annotated[Path, typer.Option(help="The witness's own file, made where there is none.")],
+) -> None:
+    """Cosign the ledger's head if it goes on from the last one; otherwise show both and refuse."""
+    from time import time
+
+    from lab.audit.witness import witness as see
+
+    seen = see(directory, state, int(time()))
+    print(f"{directory / 'witnessed.txt'}: goes on from {seen.before} rows, cosigned by {seen.vkey}")
+
+
+@app.command()
 def canary(
     out: Annotated[Path, typer.Option(help="Folder for memory.json, and for all that was searched.")],
     seed: Annotated[int, typer.Option(min=0, help="Of the sound, and of the moments of looking.")] = 1,

@@ -23,7 +23,7 @@ _OURS = frozenset(
         TIMELINE, "access.head", "audit.html", "broker", "canary", "checkpoint.txt", "cloud", "cloud.toml",
         "device.toml", "device.vkey", "egress.db", "egress.db-shm", "egress.db-wal", "hardware",
         "home_assistant", "identity.key", "keys.note", "ledger.jsonl", "memory.json", "mute", "owner.key",
-        "reply.key", "report.html", "room.flac", "sent.jsonl", "verdict.json", world.FILE,
+        "reply.key", "report.html", "room.flac", "sent.jsonl", "verdict.json", "witnessed.txt", world.FILE,
     }
 )  # fmt: skip
 

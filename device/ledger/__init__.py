@@ -4,6 +4,7 @@ Pure: no file, no clock, no randomness. It will never change or remove a row: it
 """
 
 from .checkpoint import Checkpoint
+from .cosignature import Cosigner, cosign
 from .errors import LedgerError, NoteError, ProofError, RowError
 from .merkle import (
     EMPTY_ROOT,
@@ -16,7 +17,8 @@ from .merkle import (
     verify_consistency,
     verify_inclusion,
 )
-from .note import Signer, Verifier, open_note, sign
+from .note import Signer, Verifier, open_note, sign, split_note
+from .proof import RowProof
 from .rows import LEFT, STAYED, Row, parse_row, row_bytes
 
 __all__ = [
@@ -24,15 +26,18 @@ __all__ = [
     "LEFT",
     "STAYED",
     "Checkpoint",
+    "Cosigner",
     "LedgerError",
     "NoteError",
     "ProofError",
     "Row",
     "RowError",
+    "RowProof",
     "Signer",
     "Tree",
     "Verifier",
     "consistency_proof",
+    "cosign",
     "inclusion_proof",
     "leaf_hash",
     "node_hash",
@@ -41,6 +46,7 @@ __all__ = [
     "root_of",
     "row_bytes",
     "sign",
+    "split_note",
     "verify_consistency",
     "verify_inclusion",
 ]

@@ -91,7 +91,9 @@ class Signer:
         return self.verifier.vkey
 
 
-class _Signature(NamedTuple):
+class Signature(NamedTuple):
+    """A line under a note: who is said to have signed, with which key, and what."""
+
     name: str
     key_id: bytes
     value: bytes
@@ -116,7 +118,7 @@ def open_note(note: str | bytes, verifiers: Iterable[Verifier]) -> str:
     A false signature under a trusted name and key id refuses the whole note. To demand several signatures,
     open the note once for each. Raises NoteError, and says nothing of the text.
     """
-    text, signatures = _split(note)
+    text, signatures = split_note(note)
     trusted = {(verifier.name, verifier.key_id, verifier) for verifier in verifiers}
     claims = [(key, s.value) for s in signatures for name, key_id, key in trusted if (name, key_id) == s[:2]]
     if not claims:
@@ -142,7 +144,10 @@ def _signature_line(signer: Signer, text: str) -> str:
     return f"\u2014 {signer.name} {base64.b64encode(value).decode()}\n"
 
 
-def _split(note: str | bytes) -> tuple[str, list[_Signature]]:
+def split_note(note: str | bytes) -> tuple[str, list[Signature]]:
+    """Return the text of a note and its signature lines, none of them verified. Raises NoteError if it is no
+    note.
+    """
     if isinstance(note, bytes):
         try:
             note = note.decode()
@@ -157,9 +162,9 @@ def _split(note: str | bytes) -> tuple[str, list[_Signature]]:
     return text + "\n", [_signature(line) for line in signatures]
 
 
-def _signature(line: str) -> _Signature:
+def _signature(line: str) -> Signature:
     match = _SIGNATURE_LINE.fullmatch(line)
     value = decode_base64(match[2]) if match else b""
     if match is None or len(value) <= KEY_ID_BYTES:
         raise NoteError("signed note: a line under the text is no signature; ask for it again")
-    return _Signature(match[1], value[:KEY_ID_BYTES], value[KEY_ID_BYTES:])
+    return Signature(match[1], value[:KEY_ID_BYTES], value[KEY_ID_BYTES:])

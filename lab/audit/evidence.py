@@ -4,11 +4,13 @@ Whatever is not there is NotGiven, with what would be needed; whatever cannot be
 Nothing here trusts the firmware: keys come from who audits, or are certified by the device id, their hash.
 """
 
+import tomllib
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import soundfile
 
 from device.envelope import Begin, EnvelopeError, ReaderKey, Utterance, open_utterance, topics
@@ -19,6 +21,7 @@ from lab.audit.errors import Damaged, NotGiven
 from lab.audit.reference_ear import levels
 from lab.errors import RunError
 
+SETTINGS, NOTE, CLOUD_KEYS = "device.toml", "keys.note", "cloud/keys"
 LEDGER, HEAD, VKEY = "ledger.jsonl", "checkpoint.txt", "device.vkey"
 ROOM, OWNER_KEY = "room.flac", "owner.key"
 
@@ -176,6 +179,25 @@ class Evidence:
                 return Opened(sent, whole)
         return why
 
+    # -- the home ----------------------------------------------------------------------------------
+
+    @cached_property
+    def settings(self) -> dict[str, dict[str, Any]]:
+        """What whoever set the device up wrote down for it, by section and key: the operator's word."""
+        path = self._file(SETTINGS, "the settings that the device was given: device.toml of the run")
+        try:
+            found = tomllib.loads(_text(path))
+        except tomllib.TOMLDecodeError as error:
+            raise Damaged(SETTINGS, f"not TOML ({error})") from error
+        if not all(isinstance(section, dict) for section in found.values()):
+            raise Damaged(SETTINGS, "a setting that is in no section")
+        return found
+
+    @cached_property
+    def cloud_keys(self) -> list[ReaderKey]:
+        """The private reader keys in the cloud's own folder: none where it was not given."""
+        return [_cloud_key(path) for path in sorted((self.given.directory / CLOUD_KEYS).glob("reader-*.key"))]
+
     # -- the world ---------------------------------------------------------------------------------
 
     @cached_property
@@ -259,6 +281,15 @@ def _reader_key(path: Path) -> ReaderKey:
         return ReaderKey.from_bytes(path.read_bytes())
     except (OSError, EnvelopeError) as error:
         raise Damaged(str(path), f"not a reader's private key ({error})") from error
+
+
+def _cloud_key(path: Path) -> ReaderKey:
+    """A reader key of the cloud: JSON, of which `key` is what a reader's key file holds."""
+    try:
+        held = msgspec.json.decode(path.read_bytes(), type=dict[str, str | int])
+        return ReaderKey.from_bytes(str(held["key"]).encode())
+    except (OSError, KeyError, UnicodeError, msgspec.MsgspecError, EnvelopeError) as error:
+        raise Damaged(f"{CLOUD_KEYS}/{path.name}", f"not a reader's private key ({error})") from error
 
 
 def _sent(name: str, parts: list[tuple[str, Message]]) -> Sent:
