@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from time import monotonic
-from typing import Protocol
+from typing import Any, Protocol
 
 from cloud_stub.acks import Outgoing
 from cloud_stub.authority import Authority
@@ -29,7 +29,7 @@ from cloud_stub.response import Mind, Responses
 from cloud_stub.vault import Vault
 from cloud_stub.whose import Whose
 from cloud_stub.witness import Witness
-from device.envelope import EnvelopeError, Header, topics
+from device.envelope import EnvelopeError, Header, downlink, topics
 
 TICK_S = 1.0
 STUCK_TICKS = 60
@@ -74,12 +74,13 @@ class Cloud:
     ) -> None:
         self.keys = Keys(config.storage.keys, config.keys, running)
         self.vault = Vault(config.storage.vault)
-        self.witness = Witness(config.storage.heads)
+        self.witness = Witness(config.storage.heads, self.keys.witness)
         self.ingest = Ingest(self.vault, self.keys, config.ingest, self._enqueue, self.witness)
         self.failure: CloudError | None = None
         self.over = threading.Event()
         self.ticks = 0
         self._answering_since: int | None = None  # a tick
+        self._witness_every_s = config.witness.every_s
         self._within = timedelta(seconds=config.answer.within_s)
         self._mind = mind
         self._responses = Responses(self.keys.signer, config.answer.pad_s)
@@ -151,6 +152,8 @@ class Cloud:
         now = self._clock()
         with self._taking:
             self._publish_all(self.ingest.expire(now))
+            if self.up.is_set():
+                self._ask_for_heads(now)
         note = self.keys.note(now)  # without a link too: it also destroys the keys whose grace is over
         if self.up.is_set() and note != self._note:
             self._came_up()
@@ -167,6 +170,20 @@ class Cloud:
             self._say_nothing(held.header) if is_cover(held.header) else self._respond(held, held.header, now)
         if not _saved(held):
             self.vault.forget(whose, "machine", "not to be saved", self._clock())
+
+    def _ask_for_heads(self, now: datetime) -> None:
+        """Ask devices whose ledgers grew for a head that goes on from the last one that was cosigned."""
+        for ask in self.witness.due(int(now.timestamp()), self._witness_every_s):
+            body: dict[str, Any] = {
+                "v": 1,
+                "device": ask.device,
+                "serial": int(now.timestamp() * 1000),  # greater than every one before, over restarts too
+                "do": "checkpoint",
+            }
+            if ask.since is not None:
+                body["since"] = ask.since
+            payload = downlink.sign("command", body, self.keys.signer)
+            self._publish(Outgoing(topics.command(ask.device), payload))
 
     def _open_enrolment(self, config: Config) -> Enrolment | None:
         """Certificates are given where a broker asks for them."""

@@ -95,6 +95,12 @@ class AnswerSection(_Section, frozen=True):
     pad_s: Annotated[float, msgspec.Meta(ge=0, le=30)]
 
 
+class WitnessSection(_Section, frozen=True):
+    """How often the cloud cosigns the head of a device's ledger."""
+
+    every_s: Positive
+
+
 class Config(_Section, frozen=True):
     """All settings. A component is handed its own section, never this."""
 
@@ -104,6 +110,7 @@ class Config(_Section, frozen=True):
     keys: KeysSection
     ingest: IngestSection
     answer: AnswerSection
+    witness: WitnessSection
 
 
 def load(path: Path | None) -> Config:

@@ -12,6 +12,7 @@ from cloud_stub.broker_commands import ConfigFile, open_files, refuse_root
 from cloud_stub.config import Config, load
 from cloud_stub.devices import Device, Devices
 from cloud_stub.errors import StorageError
+from cloud_stub.heads import last_cosigned
 
 app = typer.Typer(no_args_is_help=True, help="Who has asked for a certificate, who may come in, who is out.")
 
@@ -58,6 +59,16 @@ def revoke(device: DeviceId, config: ConfigFile) -> None:
     devices, files = _kept(settings), open_files(settings)
     revocation.throw_out(devices, device, files, files.listens)
     typer.echo(f"{device}: revoked; the broker refuses it, and its connection is cut")
+
+
+@app.command()
+def witnessed(device: DeviceId, config: ConfigFile) -> None:
+    """Print the last head of a device's ledger that this cloud cosigned: the witnessed.txt of an audit."""
+    heads = load(config).storage.heads
+    note = last_cosigned(heads, device)
+    if note is None:
+        raise StorageError(f"{heads}: no head of {device} was cosigned yet; ask again in a day")
+    typer.echo(note, nl=False)
 
 
 def _kept(settings: Config) -> Devices:

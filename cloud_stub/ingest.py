@@ -74,7 +74,8 @@ class Ingest:
     @property
     def security_events(self) -> int:
         """How many messages no honest device sends: refused ones, and those with a head that none signs."""
-        heads = self._witness.forks + self._witness.unfit if self._witness else 0
+        witness = self._witness
+        heads = witness.forks + witness.unfit + witness.unproved if witness else 0
         return heads + sum(self.refused[reason] for reason in SECURITY)
 
     def take(self, topic: str, payload: bytes, now: datetime) -> list[Outgoing]:
@@ -92,7 +93,8 @@ class Ingest:
             if parsed.utterance is None:
                 self.taken[parsed.kind] += 1
                 if parsed.kind == "checkpoint" and self._witness is not None:
-                    self._witness.take(parsed.device, payload.decode("utf-8", "replace"))
+                    text = payload.decode("utf-8", "replace")
+                    self._witness.take_checkpoint(parsed.device, text, int(now.timestamp()))
                 return []
             return self._take_part(parsed.kind, Whose(parsed.device, parsed.utterance), payload, now)
         except Refused as refusal:
@@ -219,7 +221,8 @@ class Ingest:
             raise Refused("end") from error
         self._count("end", self._vault.put_end(whose, payload, now))
         if self._witness is not None:
-            self._witness.knows(whose.device, under_way.begin.signer.public_bytes_raw())
+            signer = under_way.begin.signer.public_bytes_raw()
+            self._witness.knows(whose.device, signer, int(now.timestamp()))
             self._witness.take(whose.device, head_in(payload))
         self._arriving.add(whose, under_way._replace(promised=promised))
         return self._settle(whose, now) or [self._missing(whose)]

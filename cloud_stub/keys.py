@@ -1,8 +1,8 @@
 """The keys of the cloud: made on first run, in files that nobody else can read. The clock is an argument.
 
-`root.key` signs the keys note that devices pin; `signer.key` signs acknowledgements and answers; a reader key
-of the day opens what devices seal, stays for a grace period, and is then destroyed: not by the wall clock
-alone, which may leap, since a key that is gone is gone.
+`root.key` signs the keys note that devices pin, `signer.key` acknowledgements and answers, `witness.key`
+heads of ledgers. A reader key of the day opens what devices seal, stays for a grace period, and is then
+destroyed: not by the wall clock alone, which may leap, since a key that is gone is gone.
 """
 
 import threading
@@ -63,6 +63,7 @@ class Keys:
         self._turning = threading.Lock()
         self._root = Signer(ROOT_NAME, _signing_key(directory / "root.key"))
         self.signer = _signing_key(directory / "signer.key")
+        self.witness = _signing_key(directory / "witness.key")
         self._epochs = {
             epoch.key.public.id: epoch for epoch in map(_read_epoch, directory.glob("reader-*.key"))
         }

@@ -1,91 +1,142 @@
-"""The heads of devices' ledgers as they came, in a file of their own: two of one size that differ are a fork.
+"""The cloud as a witness of devices' ledgers: it keeps every head that comes, and cosigns what is proved.
 
-A head comes in an end record or in a checkpoint, without a proof that it goes on from the one before, so the
-cloud cosigns none: it keeps what the device signed, and compares. An auditor who has the ledger's rows checks
-every head that is kept here against them. A head is never deleted for another, nor for its utterance: it says
-how many rows there were, and no more.
+Two heads of one size that differ are a fork: the device signed both, and together they prove it. The first
+checkpoint of a device is cosigned as it is; every later one only with the proof that it goes on from the last
+that was cosigned. An end record's head comes without a proof: it is kept and compared.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from cloud_stub.database import Database
-from cloud_stub.private_files import private_directory
-from device.ledger import Checkpoint, LedgerError, Verifier, open_note, split_note
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-_SCHEMA = """
-    CREATE TABLE device (device TEXT PRIMARY KEY, signer BLOB NOT NULL) WITHOUT ROWID;
-    CREATE TABLE head (device TEXT NOT NULL, size INTEGER NOT NULL, root BLOB NOT NULL, note TEXT NOT NULL,
-                       PRIMARY KEY (device, size, root)) WITHOUT ROWID;
-"""
+from cloud_stub.heads import Heads
+from device.ledger import (
+    Checkpoint,
+    Cosigner,
+    Growth,
+    LedgerError,
+    ProofError,
+    Verifier,
+    cosign,
+    head_in,
+    open_note,
+    split_note,
+)
+
+NAME = "overheard-cloud/witness"
+
 KEPT = 10_000
 """So many heads of a device are kept; of more the smallest go."""
 
-Outcome = Literal["none", "unknown", "unfit", "same", "new", "forked"]
+ROWS = 1024
+"""A ledger that has grown by so many rows is asked for a head before its time: a device proves no more than
+8,192 at once.
+"""
+
+LOOK_S = 60
+"""So often is it looked whose ledger has grown."""
+
+AGAIN_S = 600
+"""A device that did not answer is asked again no sooner."""
+
+Outcome = Literal["none", "unknown", "unfit", "same", "new", "forked", "cosigned", "unproved"]
+
+
+class Ask(NamedTuple):
+    """A device to be asked for its head, with the proof `since` so many rows if one was cosigned."""
+
+    device: str
+    since: int | None
 
 
 class Witness:
-    """Keeps heads in `directory`/heads.sqlite, `most` of each device; use it from one thread at a time.
+    """Keeps heads in `directory`, `most` of each device; use it from one thread at a time.
 
-    `forks` counts heads that differ from one of their size, `unfit` what no device's ledger ever signs.
+    `forks` counts heads that differ from one of their size, `unfit` what no device's ledger ever signs,
+    `unproved` checkpoints that did not prove to go on from the last that was cosigned.
 
     Raises:
-        StorageError: as `Database` does, here and in `take`.
+        StorageError: as `Heads` does, here and in every method.
     """
 
-    def __init__(self, directory: Path, most: int = KEPT) -> None:
-        private_directory(directory)
-        self._database = Database(directory / "heads.sqlite", _SCHEMA, 1)
-        self._most = most
-        self.forks = 0
-        self.unfit = 0
+    def __init__(self, directory: Path, key: Ed25519PrivateKey, most: int = KEPT) -> None:
+        self.heads = Heads(directory, most)
+        self._key = key
+        self._asked: dict[str, int] = {}
+        self._look_at_s = 0
+        self.forks = self.unfit = self.unproved = 0
+
+    @property
+    def vkey(self) -> str:
+        """The key of its cosignatures, as whoever relies on them writes it down."""
+        return Cosigner(NAME, self._key.public_key().public_bytes_raw()).vkey
 
     def close(self) -> None:
         """Close the file."""
-        self._database.close()
+        self.heads.close()
 
-    def knows(self, device: str, signer: bytes) -> None:
+    def knows(self, device: str, signer: bytes, now_s: int) -> None:
         """Remember the key that a device signs with, from a begin that was verified: the id certifies it."""
-        with self._database.write() as sql:
-            sql.execute("INSERT OR IGNORE INTO device VALUES (?, ?)", (device, signer))
+        self.heads.knows(device, signer, now_s)
 
     def take(self, device: str, note: str) -> Outcome:
         """Keep the head in `note`, if there is one and the device signed it; say what came of it."""
-        if not note:
-            return "none"
-        with self._database.read() as sql:
-            found = sql.execute("SELECT signer FROM device WHERE device = ?", (device,)).fetchone()
-        if found is None:
-            return "unknown"
-        head = _opened(note, Verifier(device, found[0]))
-        if head is None:
+        return self._take(device, note)[0]
+
+    def take_checkpoint(self, device: str, text: str, now_s: int) -> Outcome:
+        """Keep the head that a device sent by itself, with a proof or without, and cosign it if it may be."""
+        try:
+            note = head_in(text)
+        except ProofError:
             self.unfit += 1
             return "unfit"
-        return self._keep(device, head, note)
+        outcome, head = self._take(device, note)
+        if head is None or outcome == "forked":
+            return outcome
+        return self._cosign(device, head, text, now_s) or outcome
 
-    def of(self, device: str) -> list[str]:
-        """Every head that is kept of a device, as it signed them, by size."""
-        with self._database.read() as sql:
-            rows = sql.execute("SELECT note FROM head WHERE device = ? ORDER BY size, root", (device,))
-            return [note for (note,) in rows]
+    def due(self, now_s: int, every_s: float) -> Iterator[Ask]:
+        """Yield who is to be asked: whose ledger has grown since it was cosigned, by much or long ago."""
+        if now_s < self._look_at_s:
+            return
+        self._look_at_s = now_s + LOOK_S
+        for device, cosigned, newest, since_s in self.heads.grown():
+            rows = newest - (cosigned or 0)
+            lately = now_s - self._asked.get(device, now_s - AGAIN_S) < AGAIN_S
+            if rows > 0 and (rows >= ROWS or now_s - since_s >= every_s) and not lately:
+                self._asked[device] = now_s
+                yield Ask(device, cosigned)
 
-    def _keep(self, device: str, head: Checkpoint, note: str) -> Outcome:
-        with self._database.write() as sql:
-            same_size = sql.execute(
-                "SELECT root FROM head WHERE device = ? AND size = ?", (device, head.size)
-            ).fetchall()
-            if (head.root,) in same_size:
-                return "same"
-            sql.execute("INSERT INTO head VALUES (?, ?, ?, ?)", (device, head.size, head.root, note))
-            sql.execute(
-                "DELETE FROM head WHERE device = ?1 AND size < (SELECT size FROM head WHERE device = ?1"
-                " ORDER BY size DESC LIMIT 1 OFFSET ?2)",
-                (device, self._most - 1),
-            )
-        if not same_size:
-            return "new"
-        self.forks += 1
-        return "forked"
+    def _take(self, device: str, note: str) -> tuple[Outcome, Checkpoint | None]:
+        if not note:
+            return "none", None
+        signer = self.heads.signer(device)
+        if signer is None:
+            return "unknown", None
+        head = _opened(note, Verifier(device, signer))
+        if head is None:
+            self.unfit += 1
+            return "unfit", None
+        new, others = self.heads.keep(device, head, note)
+        self.forks += new and others > 0
+        return "forked" if others else "new" if new else "same", head
+
+    def _cosign(self, device: str, head: Checkpoint, text: str, now_s: int) -> Outcome | None:
+        """Cosign a head that goes on from the last one; None if it is that one, and nothing is to be said."""
+        last = self.heads.cosigned(device)
+        before = Checkpoint.parse(split_note(last)[0]) if last else None
+        if before == head:
+            return None
+        try:
+            if before is not None:
+                Growth.parse(text).check(before, head)
+        except ProofError:
+            self.unproved += 1
+            return "unproved"
+        self.heads.put_cosigned(device, cosign(head_in(text), NAME, self._key, now_s), head.size, now_s)
+        return "cosigned"
 
 
 def _opened(note: str, key: Verifier) -> Checkpoint | None:

@@ -5,14 +5,14 @@ to the disk, so that a flood from the network can't keep the loop from the micro
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 from device.delivery import Delivery
 from device.envelope import topics
 from device.errors import DiskError
 from device.orders import Command, Keys, Order, Orders, Refused
-from device.outbox import Outbox
+from device.outbox import Departure, Outbox
 from device.status import Status, to_bytes
 from device.uplink import Caller, Kind, News, Uplink
 from device.witness import Tell, nobody, tell_departure
@@ -115,13 +115,15 @@ class Line:
         status = Status(v=1, device=self._device, boot=self._boot, state=state, ledger=self._outbox.size)
         self.publish("status", topics.status(self._device), to_bytes(status), retain=True)
 
-    def publish_checkpoint(self, now: int) -> None:
-        """Send the signed head of the ledger, unless one was sent less than a second ago."""
+    def publish_checkpoint(self, now: int, since: int | None = None) -> None:
+        """Send the signed head of the ledger, unless one was sent less than a second ago; with the proof that
+        it goes on from `since` rows, if that can be proved.
+        """
         if now < self._next_checkpoint:
             return
         self._next_checkpoint = now + _CHECKPOINT_EVERY
-        head = self._outbox.checkpoint().encode()
-        self.publish("checkpoint", topics.checkpoint(self._device), head, retain=False)
+        topic = topics.checkpoint(self._device)
+        self._send(lambda: self._outbox.leave_head(topic, since), retain=False)
 
     def stop(self) -> None:
         """Say goodbye and disconnect; the second even if the first can't be written down."""
@@ -204,8 +206,11 @@ class Line:
         """Send a message that is not kept; its row is on disk first. When the disk refuses it, it does not
         leave, and the line is not up until the disk has been tried again.
         """
+        self._send(lambda: self._outbox.leave(kind, topic, payload, "live"), retain=retain)
+
+    def _send(self, leave: Callable[[], Departure], *, retain: bool) -> None:
         try:
-            departure = self._outbox.leave(kind, topic, payload, "live")
+            departure = leave()
         except DiskError:
             self._rest()
             return

@@ -42,10 +42,13 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Command(msgspec.Struct, frozen=True):
-    """A wish from afar: `mute`, `stop`, `volume` (only down) or `checkpoint`."""
+    """A wish from afar: `mute`, `stop`, `volume` (only down, `to`) or `checkpoint` (with a proof `since` so
+    many rows).
+    """
 
     do: Literal["mute", "stop", "volume", "checkpoint"]
-    to: float | None
+    to: float | None = None
+    since: int | None = None
 
 
 class Keys(msgspec.Struct, frozen=True):
@@ -90,6 +93,7 @@ class _CommandBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
     serial: Annotated[int, msgspec.Meta(ge=0)]
     do: Literal["mute", "stop", "volume", "checkpoint"]
     to: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    since: Annotated[int, msgspec.Meta(ge=1, lt=1 << 53)] | None = None
 
 
 class _CertificateBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -167,7 +171,7 @@ class Orders:
             return Refused("replayed")
         if not self._serials.remember(body.serial):
             return Refused("not_remembered")
-        return Command(body.do, body.to)
+        return Command(body.do, body.to, body.since)
 
     def _open(self, utterance: str, sealed: bytes) -> Answer:
         context = b"overheard/v1/response\0" + utterance.encode()

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from device.bounds import Stock
 from device.errors import DiskError
-from device.ledger import Checkpoint, Row, Signer, leaf_hash, row_bytes, sign
+from device.ledger import Checkpoint, Growth, Row, Signer, growth_proof, leaf_hash, row_bytes, sign
 from device.outbox_file import claimed, examine, look, open_for_writing, storage, undo_beginning
 
 _SEALED = "utterance, kind, topic, payload, part, first_sample, samples"
@@ -27,6 +27,10 @@ _RAN = "SELECT seconds, (SELECT coalesce(max(born_s), 0) FROM message) FROM runn
 
 _UNWRITTEN = 1000
 """So many rows of what stayed may wait for room; of what comes then a row says how much it was."""
+
+
+_PROVEN = 8192
+"""A proof over more rows than these would hold up the loop: the cloud asks long before."""
 
 
 class Sealed(NamedTuple):
@@ -88,7 +92,8 @@ class Outbox:
             opening.enter_context(claimed(path))
             undo_beginning(path)
             with closing(look(path)) as db:
-                self._tree = examine(db, path)
+                self._grown = examine(db, path)
+                self._tree = self._grown.tree
             path.chmod(0o600)  # the files that SQLite makes beside it take its mode
             self._db = open_for_writing(path)
             opening.callback(self._db.close)
@@ -136,6 +141,22 @@ class Outbox:
         with self._transaction() as rows:
             row = rows.append(kind=kind, topic=topic, cause=cause, **_measure(payload))
             return Departure(None, topic, payload, row)
+
+    def leave_head(self, topic: str, since: int | None = None) -> Departure:
+        """Write down the ledger's signed head before it goes; its row is the first that it does not cover.
+
+        With `since`, it brings the proof that it goes on from its first so many rows, if a head of that size
+        is among the last that left, and not too much has come since.
+        """
+        with self._lock:
+            self.catch_up()
+            head = self.checkpoint()
+            proof = None if since is None else self._growth(since)
+            text = head if proof is None else Growth(since or 0, proof, head).text()
+            size, frontier = self._tree.size, self._tree.frontier
+            departure = self.leave("checkpoint", topic, text.encode(), "live")
+            self._grown.remember(size, frontier)
+            return departure
 
     def connect(self, will: bytes | None) -> None:
         """Write down that a connection begins, with the last will that goes out in it, if one does."""
@@ -245,6 +266,15 @@ class Outbox:
         """Close the file; what was written stays."""
         with self._lock:
             self._closing.close()
+
+    def _growth(self, since: int) -> tuple[bytes, ...] | None:
+        frontier = self._grown.heads.get(since)
+        if frontier is None or self._tree.size - since > _PROVEN:
+            return None
+        with storage(self._path):
+            found = self._db.execute("SELECT row FROM ledger WHERE idx >= ? ORDER BY idx", (since,))
+            added = [leaf_hash(row) for (row,) in found]
+        return tuple(growth_proof(since, frontier, added))
 
     def _delete(self, utterance: str) -> None:
         seqs = "SELECT seq FROM message WHERE utterance = ?"

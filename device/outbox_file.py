@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -30,6 +31,9 @@ _VERSION = 1
 what left later than it was made (apart from the messages: to mark one would write all of it to the card
 again).
 """
+
+_HEADS = 64
+"""From so many of the last heads that left it can be proved that the ledger goes on."""
 
 _SCHEMA = f"""
 BEGIN IMMEDIATE;
@@ -78,6 +82,7 @@ def claimed(path: Path) -> Iterator[None]:
             raise StorageError(f"{path}: another firmware writes here; stop it first")
         yield
     finally:
+        fcntl.flock(own, fcntl.LOCK_UN)  # a child that is being started may still hold a copy
         os.close(own)
 
 
@@ -120,7 +125,20 @@ def look(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
 
 
-def examine(db: sqlite3.Connection, path: Path) -> Tree:
+class Grown(NamedTuple):
+    """The tree over a ledger's rows, and its frontier at each of the last heads that left, by size."""
+
+    tree: Tree
+    heads: dict[int, tuple[bytes, ...]]
+
+    def remember(self, size: int, frontier: tuple[bytes, ...]) -> None:
+        """Remember a head, for a proof from there."""
+        self.heads[size] = frontier
+        while len(self.heads) > _HEADS:
+            del self.heads[next(iter(self.heads))]
+
+
+def examine(db: sqlite3.Connection, path: Path) -> Grown:
     """Return the tree over the ledger's rows; an empty one for an empty file.
 
     Raises:
@@ -128,7 +146,7 @@ def examine(db: sqlite3.Connection, path: Path) -> Tree:
         sqlite3.DatabaseError: it is damaged, or a row is not where it was.
     """
     if not _is_ours(db, path):
-        return Tree()
+        return Grown(Tree(), {})
     try:
         return _tree(db)
     except sqlite3.OperationalError as error:
@@ -155,18 +173,21 @@ def _is_ours(db: sqlite3.Connection, path: Path) -> bool:
     raise Foreign("another program's database")
 
 
-def _tree(db: sqlite3.Connection) -> Tree:
+def _tree(db: sqlite3.Connection) -> Grown:
     if db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
         raise sqlite3.DatabaseError("integrity check failed")
     if db.execute("PRAGMA user_version").fetchone() > (_VERSION,):
         raise Foreign("made by a newer firmware")
     db.execute("SELECT seq, utterance, kind, part, topic, payload, departed, cut_short FROM message LIMIT 0")
-    tree = Tree()
-    for expected, (index, row) in enumerate(db.execute("SELECT idx, row FROM ledger ORDER BY idx")):
-        if index != expected or not _is_row(row, index):
+    grown = Grown(Tree(), {})
+    for expected, (index, encoded) in enumerate(db.execute("SELECT idx, row FROM ledger ORDER BY idx")):
+        row = _row(encoded)
+        if index != expected or row is None or row.index != index:
             raise sqlite3.DatabaseError(f"ledger row {expected} is missing or altered")
-        tree.append(leaf_hash(row))
-    return tree
+        if row.kind == "checkpoint":
+            grown.remember(index, grown.tree.frontier)
+        grown.tree.append(leaf_hash(encoded))
+    return grown
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
@@ -187,8 +208,8 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _is_row(row: bytes, index: int) -> bool:
+def _row(encoded: bytes) -> Row | None:
     try:
-        return msgspec.json.decode(row, type=Row).index == index
+        return msgspec.json.decode(encoded, type=Row)
     except (msgspec.MsgspecError, ValueError):
-        return False
+        return None

@@ -328,8 +328,8 @@ class Speaker:
             case Granted():
                 with suppress(DiskError):  # and asks again
                     self._tell("certificate", outcome=self.parts.renewal.take(order))
-            case Command(do="checkpoint"):
-                self.parts.line.publish_checkpoint(self.sample)
+            case Command(do="checkpoint", since=since):
+                self.parts.line.publish_checkpoint(self.sample, since)
 
     def _await_answer(self) -> None:
         self._deadline = self._turn.over_at + self.parts.answer_samples

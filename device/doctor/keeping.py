@@ -161,7 +161,7 @@ def outbox(subject: Subject) -> Finding:
 
 def _look(path: Path) -> _Waiting:
     with storage(path), closing(look(path)) as db:
-        rows = examine(db, path).size
+        rows = examine(db, path).tree.size
         if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'message'").fetchone():
             return _Waiting(0, 0, rows)
         utterances, size = db.execute(_WAITS).fetchone()

@@ -6,10 +6,12 @@ Pure: no file, no clock, no randomness. It will never change or remove a row: it
 from .checkpoint import Checkpoint
 from .cosignature import Cosigner, cosign
 from .errors import LedgerError, NoteError, ProofError, RowError
+from .growth import Growth, head_in
 from .merkle import (
     EMPTY_ROOT,
     Tree,
     consistency_proof,
+    growth_proof,
     inclusion_proof,
     leaf_hash,
     node_hash,
@@ -27,6 +29,7 @@ __all__ = [
     "STAYED",
     "Checkpoint",
     "Cosigner",
+    "Growth",
     "LedgerError",
     "NoteError",
     "ProofError",
@@ -38,6 +41,8 @@ __all__ = [
     "Verifier",
     "consistency_proof",
     "cosign",
+    "growth_proof",
+    "head_in",
     "inclusion_proof",
     "leaf_hash",
     "node_hash",

@@ -28,7 +28,12 @@ class Tree:
 
     def __init__(self) -> None:
         self.size = 0
-        self._frontier: list[bytes] = []  # roots of the whole subtrees, the largest first
+        self._frontier: list[bytes] = []
+
+    @property
+    def frontier(self) -> tuple[bytes, ...]:
+        """The roots of its whole subtrees, the largest first: what a later proof needs of these leaves."""
+        return tuple(self._frontier)
 
     def append(self, leaf: bytes) -> None:
         """Add one leaf hash; its index is the size before. Raises ProofError if it is not 32 bytes."""
@@ -42,12 +47,7 @@ class Tree:
 
     def root(self) -> bytes:
         """Return the head of the tree; EMPTY_ROOT before the first leaf."""
-        if not self._frontier:
-            return EMPTY_ROOT
-        root = self._frontier[-1]
-        for left in self._frontier[-2::-1]:
-            root = node_hash(left, root)
-        return root
+        return _fold(self._frontier) if self._frontier else EMPTY_ROOT
 
 
 def root_of(hashes: Sequence[bytes]) -> bytes:
@@ -81,17 +81,28 @@ def consistency_proof(hashes: Sequence[bytes], first_size: int) -> list[bytes]:
     if not 1 <= first_size <= len(hashes):
         what = f"nothing to prove from {first_size} to {len(hashes)} leaves"
         raise ProofError(f"consistency proof: {what}; start at one leaf or more, and end no earlier")
-    start, end, proof = 0, len(hashes), []
+    first = Tree()
+    for leaf in hashes[:first_size]:
+        first.append(leaf)
+    return growth_proof(first_size, first.frontier, hashes[first_size:])
+
+
+def growth_proof(first_size: int, frontier: Sequence[bytes], added: Sequence[bytes]) -> list[bytes]:
+    """As `consistency_proof`, for who has of the first tree (of 1 leaf or more) its `frontier` alone, and the
+    leaf hashes that were `added` since.
+    """
+    left, proof = list(frontier), []
+    start, end = 0, first_size + len(added)
     while end != first_size:
         split = start + (1 << (end - start - 1).bit_length() - 1)
         if first_size <= split:
-            proof.append(root_of(hashes[split:end]))
+            proof.append(root_of(added[split - first_size : end - first_size]))
             end = split
         else:
-            proof.append(root_of(hashes[start:split]))
+            proof.append(left.pop(0))
             start = split
     if start:  # else what remains is the first tree itself, whose root the verifier has
-        proof.append(root_of(hashes[start:end]))
+        proof.append(_fold(left))
     return proof[::-1]
 
 
@@ -151,6 +162,13 @@ def _climb(position: int, last: int, seed: bytes, proof: Sequence[bytes]) -> tup
             overall = node_hash(overall, sibling)
         position, last = position >> 1, last >> 1
     return None if last else (up_to_seed, overall)
+
+
+def _fold(frontier: Sequence[bytes]) -> bytes:
+    root = frontier[-1]
+    for left in frontier[-2::-1]:
+        root = node_hash(left, root)
+    return root
 
 
 def _parents(level: list[bytes]) -> list[bytes]:

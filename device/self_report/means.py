@@ -41,6 +41,7 @@ MEANS = {
     "serial": "counts the cloud's commands: an old one is refused",
     "do": "what to do",
     "to": "how loud: only down counts",
+    "since": "from how many rows on it is to be proved that the ledger goes on",
     "ack.state": "whether the cloud has it all, misses some, or gave up",
     "missing[][]": "which segments are to be sent again, first and last",
     "begin": "whether the begin message is to be sent again",

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from device.envelope import EnvelopeError, topics
 from device.envelope.layout import Cursor, EndRecord, from_json
-from device.ledger import Checkpoint, LedgerError, Tree, Verifier, open_note, split_note
+from device.ledger import Checkpoint, LedgerError, Tree, Verifier, head_in, open_note, split_note
 from lab.audit import held_heads
 from lab.audit.errors import Damaged
 from lab.audit.evidence import HEAD, Evidence, Message
@@ -106,8 +106,9 @@ def _held(evidence: Evidence) -> Iterator[Head]:
     """The heads that left, the one that was exported, and those that the cloud and a witness wrote down."""
     yield from _left(evidence)
     yield Head(read(exported(evidence), evidence.device_key, HEAD), HEAD)
-    for note, where in held_heads.read(evidence):
-        yield Head(read(note, evidence.device_key, where), where)
+    for held in held_heads.read(evidence):
+        open_head = read if held.alone else _opened
+        yield Head(open_head(held.note, evidence.device_key, held.where), held.where)
     path = evidence.given.directory / WITNESSED
     if path.exists():
         yield Head(_opened(_text(path.read_bytes(), WITNESSED), evidence.device_key, WITNESSED), WITNESSED)
@@ -119,7 +120,7 @@ def _left(evidence: Evidence) -> Iterator[Head]:
         topic = topics.parse(message.topic)
         text = ""
         if topic is not None and topic.kind == "checkpoint":
-            text = _text(message.payload, message.where)
+            text = _without_proof(_text(message.payload, message.where), message.where)
         elif topic is not None and topic.kind == "end":
             text = _ended(message.payload, message.where)
         if text or (topic is not None and topic.kind == "checkpoint"):
@@ -130,6 +131,14 @@ def _ended(payload: bytes, where: str) -> str:
     try:
         return from_json(Cursor(payload, "end").json(), EndRecord, "end").checkpoint
     except EnvelopeError as error:
+        raise Damaged(where, str(error)) from error
+
+
+def _without_proof(text: str, where: str) -> str:
+    """The head in a checkpoint; `grown` looks at its proof."""
+    try:
+        return head_in(text)
+    except LedgerError as error:
         raise Damaged(where, str(error)) from error
 
 

@@ -5,6 +5,7 @@ handed over.
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from typing import NamedTuple
 
 from lab.audit.copies import copied
 from lab.audit.errors import Damaged
@@ -12,9 +13,22 @@ from lab.audit.evidence import Evidence
 
 HEADS = "cloud/heads/heads.sqlite"
 
+_HELD = """
+    SELECT note, 1 FROM (SELECT note FROM head WHERE device = :device ORDER BY size, note)
+    UNION ALL SELECT note, 0 FROM cosigned WHERE device = :device
+"""
 
-def read(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """Every head of the device as a signed note, and where it is written. None where no cloud kept any.
+
+class Held(NamedTuple):
+    """A head as a signed note, where it is written, and whether the device's is the only line under it."""
+
+    note: str
+    where: str
+    alone: bool
+
+
+def read(evidence: Evidence) -> Iterator[Held]:
+    """Every head of the device that a cloud kept or cosigned. None where no cloud kept any.
 
     Raises:
         Damaged: it is no such file.
@@ -24,12 +38,10 @@ def read(evidence: Evidence) -> Iterator[tuple[str, str]]:
         return
     try:
         with copied(path) as copy, closing(sqlite3.connect(copy)) as sql:
-            found = sql.execute(
-                "SELECT note FROM head WHERE device = ? ORDER BY size, note", (evidence.device_key.name,)
-            ).fetchall()
+            found = sql.execute(_HELD, {"device": evidence.device_key.name}).fetchall()
     except (sqlite3.Error, OSError, ValueError) as error:
         raise Damaged(HEADS, f"not the heads that a cloud keeps ({error})") from error
-    for number, (note,) in enumerate(found):
+    for number, (note, alone) in enumerate(found):
         if not isinstance(note, str):
             raise Damaged(f"{HEADS}, head {number}", "not a signed note")
-        yield note, f"{HEADS}, head {number}"
+        yield Held(note, f"{HEADS}, head {number}", bool(alone))

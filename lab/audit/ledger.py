@@ -8,7 +8,7 @@ ledger for other eyes, is found; a row that was rewritten before any head left i
 
 from collections.abc import Iterator
 
-from lab.audit import heads, order
+from lab.audit import grown, heads, order
 from lab.audit.evidence import HEAD, Evidence, begins
 from lab.audit.verdicts import Check, Finding
 
@@ -41,5 +41,6 @@ CHECKS = (
     Check("ledger.tree", 5, "the rows make exactly the tree whose head the device signed", _tree),
     Check("ledger.key", 5, "that head is signed with the key that the device's id certifies", _certified),
     *heads.CHECKS,
+    *grown.CHECKS,
     *order.CHECKS,
 )

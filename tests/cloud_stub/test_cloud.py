@@ -5,6 +5,7 @@ import queue
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +17,8 @@ import pytest
 from cloud_stub.broker import find_mosquitto, open_broker
 from cloud_stub.cloud import Cloud
 from device.envelope import ReaderPublic, downlink, open_once, topics
-from device.ledger import Verifier, open_note
+from device.ledger import Checkpoint, Cosigner, Signer, Verifier, open_note, split_note
+from device.outbox import Outbox
 
 needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 kinds = pytest.mark.parametrize("kind", [pytest.param("mosquitto", marks=needs_mosquitto), "amqtt"])
@@ -48,7 +50,7 @@ class Caller:
     def __init__(self, port: int, device: str) -> None:
         self.down: dict[str, queue.Queue[bytes]] = {}
         subscribed: queue.Queue[None] = queue.Queue()
-        for topic in (topics.ack(device), topics.response(device), topics.KEYS):
+        for topic in (topics.ack(device), topics.response(device), topics.command(device), topics.KEYS):
             self.down[topic] = queue.Queue()
         self.client = paho.Client(paho.CallbackAPIVersion.VERSION2, device, protocol=paho.MQTTv311)
         self.client.on_message = lambda _c, _u, message: self.down[message.topic].put(message.payload)
@@ -179,6 +181,40 @@ def test_after_a_stop_what_is_still_fresh_is_answered_and_what_is_old_is_not(con
         assert mind.heard == [fresh.pcm]
         assert [held.answered for held in again.vault.utterances()] == [False, True]
         again.stop()
+
+
+def test_a_ledger_that_grew_is_asked_for_its_head_and_cosigned_if_it_proves_to_go_on(
+    config, voice, now, tmp_path
+):
+    times = [now]
+    signer, topic = Signer(voice.device, voice.signing), topics.command(voice.device)
+    with ExitStack() as stack:
+        broker = stack.enter_context(open_broker("amqtt", 0, Path(config.storage.directory)))
+        outbox = stack.enter_context(closing(Outbox(tmp_path / "egress.db", signer)))
+        cloud = Cloud(config, ("127.0.0.1", broker.port), Echo(), clock=lambda: times[-1])
+        cloud.start()
+        stack.callback(cloud.stop)
+        assert cloud.up.wait(20)
+        caller = Caller(broker.port, voice.device)
+        stack.callback(caller.leave)
+        cloud.witness.knows(voice.device, voice.public, int(now.timestamp()))
+        sizes = []
+        for day in (1, 2):
+            outbox.note("boot", first_sample=0)
+            cloud.witness.take(voice.device, outbox.checkpoint())  # as an end record brings it
+            times.append(now + timedelta(days=day, minutes=day))
+            cloud.tick()
+            asked, _ = downlink.open("command", caller.next(topic), cloud.keys.signer.public_key())
+            assert asked["do"] == "checkpoint"
+            head = outbox.leave_head(topics.checkpoint(voice.device), asked.get("since"))
+            caller.client.publish(head.topic, head.payload, qos=1).wait_for_publish(10)
+            caller.send(voice.say(reader_of(cloud.keys.note(times[-1]).encode(), cloud)))
+            caller.next(topics.ack(voice.device))  # it takes what comes in order
+            cosigned = cloud.witness.heads.cosigned(voice.device) or ""
+            assert Cosigner.parse(cloud.witness.vkey).seen(cosigned) == int(times[-1].timestamp())
+            sizes.append((asked.get("since"), Checkpoint.parse(split_note(cosigned)[0]).size))
+        assert sizes == [(None, 1), (1, 3)]
+        assert cloud.ingest.security_events == 0
 
 
 def test_the_keys_note_at_the_broker_turns_with_the_epoch(config, voice, now):

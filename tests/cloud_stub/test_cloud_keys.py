@@ -45,7 +45,7 @@ def test_everything_is_private_and_the_same_after_a_restart(tmp_path, now):
     assert (again.vkey, again.note(now + timedelta(hours=20))) == (first.vkey, note)
     assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == 0o700
     files = list((tmp_path / "keys").iterdir())
-    assert len(files) == 4
+    assert len(files) == 5
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
 
 
@@ -79,7 +79,7 @@ def test_a_clock_set_back_makes_a_key_that_is_valid_then(tmp_path, now):
     assert body(keys, before)["not_before"] == "2026-11-20T08:00:00Z"
 
 
-@pytest.mark.parametrize("name", ["root.key", "signer.key", "reader-*.key", "ages"])
+@pytest.mark.parametrize("name", ["root.key", "signer.key", "witness.key", "reader-*.key", "ages"])
 @pytest.mark.parametrize("fault", ["open to others", "damaged"])
 def test_a_key_file_that_is_open_or_damaged_is_one_line(tmp_path, now, name, fault):
     running = Running()

@@ -170,13 +170,13 @@ class House:
         """A message arrived."""
         self.speaker.parts.line.inbox.append(News(Kind.ARRIVED, 0, topic, payload, retained))
 
-    def command(self, do: str, to: float | None = None) -> None:
+    def command(self, do: str, to: float | None = None, since: int | None = None) -> None:
         """A command arrived, signed by the cloud."""
         self._serial += 1
         device = self.speaker.parts.device
-        body = {"v": 1, "device": device, "serial": self._serial, "do": do} | (
-            {} if to is None else {"to": to}
-        )
+        said = {"to": to, "since": since}
+        body = {"v": 1, "device": device, "serial": self._serial, "do": do}
+        body |= {name: value for name, value in said.items() if value is not None}
         self.arrive(topics.command(device), downlink.sign("command", body, CLOUD_SIGNING))
 
     def answer(self, pcm: bytes, *actions: dict[str, Any], to: str | None = None) -> None:

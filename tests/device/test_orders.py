@@ -78,6 +78,8 @@ def test_the_longest_answer_is_still_taken(orders: Orders) -> None:
 def test_a_command_is_understood(orders: Orders, do: Any) -> None:
     assert give(orders, "command", {"v": 1, "device": DEVICE, "serial": 0, "do": do}) == Command(do, None)
     assert give(orders, "command", COMMAND) == Command("volume", 0.25)
+    proved = {"v": 1, "device": DEVICE, "serial": 9, "do": "checkpoint", "since": 7}
+    assert give(orders, "command", proved) == Command("checkpoint", None, 7)
 
 
 def test_a_keys_note_is_believed_retained_or_not(orders: Orders) -> None:
@@ -127,6 +129,8 @@ def test_a_serial_that_the_disk_does_not_take_is_refused_and_can_come_again(
     assert refused(give(orders, "command", COMMAND)) == "not_remembered"
     (tmp_path / "serial.new").rmdir()
     assert give(orders, "command", COMMAND) == Command("volume", 0.25)
+    proved = {"v": 1, "device": DEVICE, "serial": 9, "do": "checkpoint", "since": 7}
+    assert give(orders, "command", proved) == Command("checkpoint", None, 7)
 
 
 @pytest.mark.parametrize("held", [b"", b"-1\n", b"five\n", b"5", b"5\n5\n", b"\0" * 512, b"9" * 5000 + b"\n"])
@@ -148,6 +152,8 @@ def test_a_command_that_is_refused_uses_up_no_serial(orders: Orders) -> None:
     assert isinstance(give(orders, "command", far | {"do": "unmute"}), Refused)
     assert isinstance(give(orders, "command", far | {"device": "ovh-other"}), Refused)
     assert give(orders, "command", COMMAND) == Command("volume", 0.25)
+    proved = {"v": 1, "device": DEVICE, "serial": 9, "do": "checkpoint", "since": 7}
+    assert give(orders, "command", proved) == Command("checkpoint", None, 7)
 
 
 @pytest.mark.parametrize(("kind", "body"), [("ack", ACK), ("command", COMMAND), ("response", RESPONSE)])
@@ -170,6 +176,8 @@ def test_nothing_is_obeyed_before_a_keys_note_was_believed(tmp_path: Path) -> No
     assert refused(orders.take(topics.KEYS, note(root=Signer(ROOT.name, STRANGER)), True)) == "keys"
     assert orders.take(topics.KEYS, note(), True) == Keys()
     assert give(orders, "command", COMMAND) == Command("volume", 0.25)
+    proved = {"v": 1, "device": DEVICE, "serial": 9, "do": "checkpoint", "since": 7}
+    assert give(orders, "command", proved) == Command("checkpoint", None, 7)
 
 
 def test_an_answer_to_another_utterance_does_not_open(orders: Orders) -> None:

@@ -1,6 +1,7 @@
 """Nothing leaves without a row that is on disk first, and nothing that waits is lost or readable."""
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -249,3 +250,13 @@ def test_a_second_firmware_on_the_same_file_is_refused_and_the_first_goes_on(
     outbox.close()
     with closing(Outbox(path, SIGNER)) as reopened:
         assert reopened.size == 2
+
+
+def test_a_child_that_is_being_started_as_it_closes_does_not_keep_it(tmp_path: Path) -> None:
+    path = tmp_path / "egress.db"
+    with closing(Outbox(path, SIGNER)):
+        held = [int(fd.name) for fd in Path("/proc/self/fd").iterdir() if fd.resolve() == path]
+        copies = [os.dup(fd) for fd in held]  # as a child has them between fork and exec
+    Outbox(path, SIGNER).close()
+    for copy in copies:
+        os.close(copy)

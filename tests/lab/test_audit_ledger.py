@@ -12,7 +12,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner
 
 from cloud_stub.witness import Witness
-from device.ledger import Checkpoint, Cosigner, Row, Signer, leaf_hash, root_of, row_bytes, sign
+from device.ledger import (
+    Checkpoint,
+    Cosigner,
+    Growth,
+    Row,
+    Signer,
+    consistency_proof,
+    leaf_hash,
+    root_of,
+    row_bytes,
+    sign,
+)
 from lab.__main__ import app
 from lab.audit import ledger
 from lab.audit.errors import AuditError
@@ -169,11 +180,26 @@ def test_a_head_that_leaves_covers_what_left_before_it(tmp_path: Path) -> None:
         assert look(folder, "ledger.before").state == state
 
 
+def test_a_proof_that_came_with_a_head_leads_to_it(tmp_path: Path) -> None:
+    leaves = [leaf_hash(line) for line in lines(RIGHT)]
+    path, note = consistency_proof(leaves[:5], 3), head(lines(RIGHT)[:5])
+    anything = [b"32 bytes of a secret of the room", *path[1:]]
+    other = consistency_proof([leaf_hash(b"another"), *leaves[1:5]], 3)
+    for old, hashes in ((3, path), (3, anything), (3, other), (9, path)):
+        proved = checkpoint(Growth(old, tuple(hashes), note).text())
+        folder = write(tmp_path / "run", RIGHT, (proved,))
+        assert look(folder, "ledger.heads").state == "holds"
+        assert look(folder, "ledger.grown").state == ("holds" if (old, hashes) == (3, path) else "found")
+    write(tmp_path / "run", RIGHT, (checkpoint(f"old 3\n\n{note} more"),))
+    assert look(tmp_path / "run", "ledger.heads").state == "found"
+
+
 def test_what_the_cloud_kept_is_compared(tmp_path: Path) -> None:
     folder = write(tmp_path / "run", RIGHT)
-    held = Witness(folder / "cloud" / "heads")
-    held.knows(DEVICE.name, DEVICE.verifier.public)
+    held = Witness(folder / "cloud" / "heads", Ed25519PrivateKey.generate())
+    held.knows(DEVICE.name, DEVICE.verifier.public, 0)
     held.take(DEVICE.name, head(lines(RIGHT)[:4]))
+    assert held.take_checkpoint(DEVICE.name, head(lines(RIGHT)[:3]), 100) == "cosigned"
     assert look(folder, "ledger.heads").state == "holds"
     held.take(DEVICE.name, head(lines([trigger(), *RIGHT])[:4]))
     held.close()
