@@ -22,14 +22,16 @@ _OURS = frozenset(
     {
         TIMELINE, "access.head", "audit.html", "broker", "canary", "checkpoint.txt", "cloud", "cloud.toml",
         "device.toml", "device.vkey", "egress.db", "egress.db-shm", "egress.db-wal", "hardware",
-        "home_assistant", "identity.key", "keys.note", "ledger.jsonl", "memory.json", "mute", "owner.key",
-        "reply.key", "report.html", "room.flac", "sent.jsonl", "verdict.json", "witnessed.txt", world.FILE,
+        "home_assistant", "identity.key", "keys.note", "ledger.jsonl", "line", "link.json", "memory.json",
+        "mute", "owner.key", "reply.key", "report.html", "room.flac", "sent.jsonl", "tls.pem", "verdict.json",
+        "wire.keys", "wire.pcapng", "witnessed.txt", world.FILE,
     }
 )  # fmt: skip
 
 
-def clear(directory: Path) -> None:
-    """Make the folder, or remove what an earlier run left in it; refuse one that holds anything else.
+def clear(directory: Path, mark: str = TIMELINE) -> None:
+    """Make the folder, or remove what an earlier run left in it, which left the file `mark`; refuse one that
+    holds anything else.
 
     Raises:
         RunError: the folder holds something that no run wrote, or cannot be made or cleared.
@@ -37,7 +39,7 @@ def clear(directory: Path) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         names = {path.name for path in directory.iterdir()}
-        if names and TIMELINE not in names:
+        if names and mark not in names:
             raise RunError(f"{directory}: not empty, and not an earlier run; name a new folder")
         if names - _OURS:
             raise RunError(

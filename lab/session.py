@@ -9,11 +9,13 @@ from lab.evidence import Evidence
 from lab.report import write_report
 from lab.scenario import read
 from lab.show import Show, summary, tables
-from lab.simulate import BrokerKind, simulate
+from lab.simulate import Around, BrokerKind, simulate
 from lab.verdicts import judge
 
 
-def run(path: Path, directory: Path, *, realtime: bool, broker_kind: BrokerKind) -> int:
+def run(
+    path: Path, directory: Path, *, realtime: bool, broker_kind: BrokerKind, captured: bool = False
+) -> int:
     """Run the scenario at `path`; return 0 if every expectation holds, else 1.
 
     Raises:
@@ -25,7 +27,10 @@ def run(path: Path, directory: Path, *, realtime: bool, broker_kind: BrokerKind)
     scenario = read(path)
     console.print(f"[bold]{escape(scenario.title)}[/]", highlight=False)
     show = Show(console)
-    outcome = simulate(scenario, directory, realtime=realtime, broker_kind=broker_kind, watch=show)
+    around = Around(captured=captured)
+    outcome = simulate(
+        scenario, directory, realtime=realtime, broker_kind=broker_kind, watch=show, around=around
+    )
     show.flush()
     verdicts = judge(outcome)
     evidence = Evidence(outcome)

@@ -7,7 +7,8 @@ and waits for nobody.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -33,6 +34,7 @@ from hardware.sim import SimBoard
 from hardware.world import Speed
 from lab import world
 from lab.audit.doors import keep_head
+from lab.enclosure.enclosure import Enclosure
 from lab.folder import TIMELINE, Settings, clear, export, write_settings
 from lab.gate import Gate
 from lab.mind import shared_mind
@@ -48,11 +50,12 @@ Detour = Callable[[int, Callable[[], int]], int]
 
 class Around(NamedTuple):
     """Who else is there. `detour` leads between speaker and broker; `corrupt` makes a rogue of the speaker
-    before it runs.
+    before it runs; with `captured` it is alone with one cable (`lab.enclosure`), and there is no detour.
     """
 
     detour: Detour | None = None
     corrupt: Callable[[Speaker], None] | None = None
+    captured: bool = False
 
 
 ALONE = Around()
@@ -98,8 +101,11 @@ def simulate(
         timeline = stack.enter_context(Timeline(directory / TIMELINE, watch))
         broker = stack.enter_context(open_broker(broker_kind, 0, directory / "broker"))
         pace: Speed = "realtime" if realtime else "fast"
-        home = _Home(scenario, directory, timeline, broker, pace, around.detour or _straight)
+        home = _Home(scenario, directory, timeline, broker, pace)
         stack.callback(home.close)
+        if around.captured:
+            stack.enter_context(home.enclosed())
+        home.move_in(around.detour or _straight)
         if around.corrupt is not None:
             around.corrupt(home.speaker)
         return home.run(paced=realtime)
@@ -115,7 +121,6 @@ class _Home:
         timeline: Timeline,
         broker: Broker,
         pace: Speed,
-        detour: Detour,
     ) -> None:
         self._scenario = scenario
         self._directory = directory
@@ -128,17 +133,36 @@ class _Home:
         )  # fmt: skip
         self._tap = Tap(directory)
         self._cloud = self._open_cloud()
+        self._cloud.start()
         self._owner = ReaderKey.generate("mlkem768-x25519")
         write_private(directory / "owner.key", self._owner.to_bytes())
-        self.speaker = self._open_speaker(detour(broker.port, lambda: self._board.now))
-        self._gate = Gate(self.speaker)
+        self._enclosure: Enclosure | None = None
+        self._outside: Callable[[Callable[[], None]], None] = _at_once
         self._frames: list[tuple[int, int]] = []
         self._clock: list[tuple[int, int]] = []
         self._serial = 0
         self._tape = soundfile.SoundFile(directory / "room.flac", "w", RATE_HZ, 1, "PCM_16", format="FLAC")
 
+    @contextmanager
+    def enclosed(self) -> Iterator[None]:
+        """What this thread does is done at the device's end of a cable. The cloud was started outside."""
+        suite = self._scenario.speaker.get("privacy", {}).get("reader_suite", "mlkem768-x25519")
+        with ExitStack() as stack:
+            self._enclosure = Enclosure(self._directory, self._broker.port, suite)
+            stack.callback(self._enclosure.close)
+            outside = stack.enter_context(ThreadPoolExecutor(1, "outside"))
+            outside.submit(_nothing).result()  # a thread begins where it was started from
+            self._outside = lambda work: outside.submit(work).result()
+            self._enclosure.open()
+            stack.enter_context(self._enclosure.entered())
+            yield
+
+    def move_in(self, detour: Detour) -> None:
+        """Put the speaker up, where this thread is."""
+        self.speaker = self._open_speaker(detour(self._broker.port, lambda: self._board.now))
+        self._gate = Gate(self.speaker)
+
     def run(self, *, paced: bool) -> Outcome:
-        self._cloud.start()
         self._board.tape = self._tape
         for moment in self._moments:
             self._place(moment)
@@ -194,6 +218,7 @@ class _Home:
                 "protocol": _protocol(self._broker),
                 "backoff_min_s": 0.05,
                 "backoff_max_s": 0.2,
+                **(self._enclosure.settings if self._enclosure else {}),
             },
         }
         path = write_settings(self._directory / "device.toml", settings, self._scenario.speaker)
@@ -236,14 +261,18 @@ class _Home:
 
     def _broker_down(self) -> None:
         self._gate.broker_up = False
-        self._broker.stop()
+        self._outside(self._broker.stop)
+        if self._enclosure:
+            self._enclosure.shut()
 
     def _broker_up(self) -> None:
-        self._broker.start()
+        self._outside(self._broker.start)
+        if self._enclosure:
+            self._enclosure.open()
         self._gate.broker_up = True
 
     def _command(self, order: Order) -> None:
-        self._serial += 1
+        self._serial = max(self._serial + 1, time_ns() // 1_000_000)  # as the cloud counts its own
         body: dict[str, Any] = {
             "v": 1,
             "device": self.speaker.parts.device,
@@ -317,6 +346,14 @@ def _done(moment: Moment) -> Iterator[world.Seen]:
     elif step.command is not None:
         told = {"do": step.command.do, "signed": step.command.signed, "retained": step.command.retained}
         yield {"kind": "order", **seen, **told}
+
+
+def _at_once(work: Callable[[], None]) -> None:
+    work()
+
+
+def _nothing() -> None:
+    pass
 
 
 def _straight(port: int, _now: Callable[[], int]) -> int:

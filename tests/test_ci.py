@@ -53,14 +53,14 @@ def test_each_of_these_skips_is_one_of_ours(beginning):
 
 PACKAGES = {
     "chattr": "e2fsprogs", "chromium": "chromium", "espeak-ng": "espeak-ng", "gcc": "gcc", "ip": "iproute2",
-    "mosquitto": "mosquitto", "nft": "nftables", "systemd-analyze": "systemd", "unshare": "util-linux",
-    "venv": "python3-venv",
+    "mosquitto": "mosquitto", "nft": "nftables", "systemd-analyze": "systemd",
+    "setpriv": "util-linux", "unshare": "util-linux", "venv": "python3-venv",
     "asoundlib.h": "libasound2-dev", "portaudio.h": "portaudio19-dev", "libusb": "libusb-1.0-0",
 }  # fmt: skip
 """What the tests look for on a machine, and Debian's package that has it."""
 
-ELSEWHERE = {"chromium-browser", "google-chrome", "cloud-init", "netplan"}
-"""Other names of the same; and what would set this machine up anew at its next boot."""
+ELSEWHERE = {"chromium-browser", "google-chrome", "cloud-init", "netplan", "tshark"}
+"""Other names of the same; what would set this machine up anew at its next boot; and a second opinion."""
 
 
 def test_ci_installs_all_that_the_tests_look_for():

@@ -1,8 +1,8 @@
-"""How fast the audit reads a capture, beside tshark: `python tests/benchmarks/bench_capture.py PCAPS [BYTES]`.
+"""How fast the audit reads a capture beside tshark: `python tests/benchmarks/bench_capture.py PCAPS [BYTES]`.
 
-PCAPS is a folder of captures of a home (shared data's echo-traffic/pcap). They are written one after the other,
-again and again, into one file of BYTES (a gigabyte unless said), which is read in turn by the audit's reader,
-flows counted and every TCP stream put in order and heard, and by `tshark -q -z conv,tcp`, which counts them.
+PCAPS is a folder of captures of a home (shared data's echo-traffic/pcap). They are written one after another,
+again and again, into one file of BYTES (a gigabyte unless said), which is read by the audit's reader, flows
+counted and every TCP stream put in order and heard, and in turn by `tshark -q -z conv,tcp`, which counts.
 Both as processes of their own, start and end included; the faster of two runs each.
 """
 

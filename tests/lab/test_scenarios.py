@@ -6,10 +6,11 @@ import pytest
 
 from lab.audit.evidence import Given
 from lab.audit.run import audit
+from lab.enclosure.privilege import missing
 from lab.errors import RunError, ScenarioError
 from lab.folder import clear
 from lab.scenario import VERBS, place, read
-from lab.simulate import simulate
+from lab.simulate import Around, simulate
 from lab.verdicts import judge
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "lab" / "scenarios"
@@ -20,7 +21,9 @@ ALL = sorted(SCENARIOS.glob("*.toml"))
 def test_what_a_scenario_expects_is_true_and_the_audit_gives_no_false_alarm(
     path: Path, tmp_path: Path
 ) -> None:
-    verdicts = judge(simulate(read(path), tmp_path / "run"))
+    """Alone with a captured cable, where that can be."""
+    around = Around(captured=missing() is None)
+    verdicts = judge(simulate(read(path), tmp_path / "run", around=around))
     assert [v for v in verdicts if not v.passed] == []
     assert len(verdicts) > 8
     assert [found for verdict in audit(Given(tmp_path / "run")) for found in verdict.findings] == []

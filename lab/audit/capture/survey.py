@@ -140,8 +140,9 @@ class _Reading:
         self._plain: dict[bytes, _Side] = {}
 
     def known(self, record: Record) -> bool:
-        """Take the next packet of a flow by the bytes that say which, if that is all there is to it: it spares
-        reading the other headers of nearly all packets.
+        """Take the next packet of a flow by the bytes that say which, if that is all there is to it.
+
+        It spares reading the other headers of nearly all packets.
         """
         data = record.data
         if record.link != ETHERNET or data[12:15] != _PLAIN or data[20] & 0x3F or data[21]:

@@ -1,0 +1,118 @@
+"""The laboratory's end of the TLS line: what the device sends is decrypted here, with the session's secrets
+written down, and handed to the broker. The firmware has no switch for that, and gets none.
+"""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import threading
+from pathlib import Path
+
+from lab.enclosure.errors import EnclosureError
+
+_PATIENCE_S = 10.0
+_AT_ONCE = 65_536
+
+
+class Terminator:
+    """Listens at `address` in the namespace that `open` is called in, and leads to `port` of 127.0.0.1 where
+    the thread began that made it.
+
+    context: the server's. Whoever gets no connection to the broker is hung up on.
+    """
+
+    def __init__(self, context: ssl.SSLContext, address: tuple[str, int], port: int) -> None:
+        self._context = context
+        self._address = address
+        self._port = port
+        self._server: asyncio.Server | None = None
+        self._calls: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="terminator", daemon=True)
+        self._thread.start()
+
+    def open(self) -> None:
+        """Listen. Raises EnclosureError."""
+        listening = socket.socket()
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind(self._address)
+        except OSError as error:
+            listening.close()
+            raise EnclosureError(f"{self._address[0]}:{self._address[1]}: {error.strerror}") from error
+        self._run(self._listen(listening))
+
+    def shut(self) -> None:
+        """Listen no more, and hang up on everybody."""
+        self._run(self._hang_up())
+
+    def close(self) -> None:
+        """Shut, and end the thread."""
+        self.shut()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(_PATIENCE_S)
+        self._loop.close()
+
+    def _run(self, work: "asyncio.Future[None] | object") -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE_S)  # type: ignore[arg-type]
+
+    async def _listen(self, listening: socket.socket) -> None:
+        self._server = await asyncio.start_server(self._called, sock=listening, ssl=self._context)
+
+    async def _hang_up(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for call in self._calls:
+            call.cancel()
+        await asyncio.gather(*self._calls, return_exceptions=True)
+
+    async def _called(self, device: asyncio.StreamReader, to_device: asyncio.StreamWriter) -> None:
+        call = asyncio.current_task()
+        assert call is not None  # noqa: S101 (for the type checker: this is a task)
+        self._calls.add(call)
+        to_broker: asyncio.StreamWriter | None = None
+        try:
+            broker, to_broker = await asyncio.open_connection("127.0.0.1", self._port)
+            either = {
+                asyncio.create_task(_copy(device, to_broker)),
+                asyncio.create_task(_copy(broker, to_device)),
+            }
+            try:
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for each in either:
+                    each.cancel()
+                await asyncio.gather(*either, return_exceptions=True)
+        except (OSError, asyncio.CancelledError):
+            pass
+        finally:
+            self._calls.discard(call)
+            for writer in (to_device, to_broker):
+                if writer is not None:
+                    await _end(writer)
+
+
+async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await source.read(_AT_ONCE):
+            target.write(data)
+            await target.drain()
+
+
+async def _end(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError, TimeoutError, asyncio.CancelledError):
+        await asyncio.wait_for(writer.wait_closed(), 1.0)
+
+
+def server_context(pair: Path, authority: Path, keys: Path) -> ssl.SSLContext:
+    """TLS 1.3 with the certificate in `pair`; callers need one of `authority`. Secrets go to `keys`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(authority)
+    context.load_cert_chain(pair)
+    context.keylog_filename = str(keys)
+    return context
