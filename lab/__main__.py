@@ -31,11 +31,45 @@ def simulate(
         bool, typer.Option("--realtime", help="At the pace of the room, not of the machine.")
     ] = False,
     broker: Annotated[BrokerKind, typer.Option(help="Which broker to start.")] = "auto",
+    capture: Annotated[
+        bool,
+        typer.Option("--capture", help="Alone with one captured cable: as root, or in a user namespace."),
+    ] = False,
 ) -> None:
     """Play a scenario to a real speaker, cloud and broker. Exit 0 when all expectations hold, else 1."""
+    from lab.enclosure.privilege import become_able
     from lab.session import run
 
-    sys.exit(run(scenario, out or Path("out") / scenario.stem, realtime=realtime, broker_kind=broker))
+    if capture:
+        become_able()
+    into = out or Path("out") / scenario.stem
+    sys.exit(run(scenario, into, realtime=realtime, broker_kind=broker, captured=capture))
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def capture(
+    out: Annotated[Path, typer.Option(help="Folder for the capture, its keys, and everything else.")],
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="The firmware, after --; {config} is its settings, written for it. overheard-device run."
+        ),
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0, help="End it after so long; else Ctrl-C does.")
+    ] = None,
+) -> None:
+    """Run firmware alone with one cable to a broker of ours, capture it, count it in the kernel, audit it.
+
+    As root, or as anybody where user namespaces are allowed. Exit as of audit.
+    """
+    from lab.enclosure import command as enclosed
+    from lab.enclosure.privilege import become_able
+
+    become_able()
+    console = Console()
+    words = command or list(enclosed.FIRMWARE)
+    sys.exit(enclosed.run(out, words, seconds, console if console.is_terminal else Console(width=112)))
 
 
 @app.command()
@@ -175,7 +209,7 @@ def open_run(
 
 
 @app.command()
-def audit(
+def audit(  # noqa: PLR0913, PLR0917  # options of a command are its arguments
     directory: Annotated[Path, typer.Argument(help="The folder of a run, or whatever there is of one.")],
     device_key: Annotated[str | None, typer.Option(help="The device's verifier key, name+id+base64.")] = None,
     reader_key: Annotated[
@@ -184,13 +218,19 @@ def audit(
     room: Annotated[
         Path | None, typer.Option(help="A recording of the room, 16 kHz, one channel; DIR/room.flac.")
     ] = None,
+    pcap: Annotated[
+        Path | None, typer.Option(help="A capture of the device's link; DIR/wire.pcapng.")
+    ] = None,
+    keylog: Annotated[
+        Path | None, typer.Option(help="The NSS key log of its TLS connections; DIR/wire.keys.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for audit.html and verdict.json; DIR.")] = None,
 ) -> None:
     """Judge every promise by what is there. Exit 0: all kept, 1: one broken, 3: one not provable."""
     from lab.audit.evidence import Given
     from lab.audit.run import run
 
-    given = Given(directory, device_key, tuple(reader_key or ()), room)
+    given = Given(directory, device_key, tuple(reader_key or ()), room, pcap, keylog)
     console = Console()
     sys.exit(run(given, out, console if console.is_terminal else Console(width=112)))
 
@@ -236,6 +276,20 @@ def witness(
 
     seen = see(directory, state, int(time()))
     print(f"{directory / 'witnessed.txt'}: goes on from {seen.before} rows, cosigned by {seen.vkey}")
+
+
+@app.command()
+def rogues(
+    names: Annotated[list[str] | None, typer.Argument(help="Which, by name; all.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for what each leaves, and the matrix.")] = Path(
+        "out/rogues"
+    ),
+) -> None:
+    """Play firmware that breaks a promise, and show what of the audit finds it. Exit 0: all were caught."""
+    from lab.rogues.command import run
+
+    console = Console()
+    sys.exit(run(out, names or (), console if console.is_terminal else Console(width=128)))
 
 
 @app.command()

@@ -50,11 +50,13 @@ Detour = Callable[[int, Callable[[], int]], int]
 
 class Around(NamedTuple):
     """Who else is there. `detour` leads between speaker and broker; `corrupt` makes a rogue of the speaker
-    before it runs; with `captured` it is alone with one cable (`lab.enclosure`), and there is no detour.
+    before it runs, and `corrupt_cloud` one of the cloud; with `captured` the speaker is alone with one cable
+    (`lab.enclosure`), and there is no detour.
     """
 
     detour: Detour | None = None
     corrupt: Callable[[Speaker], None] | None = None
+    corrupt_cloud: Callable[[Cloud], None] | None = None
     captured: bool = False
 
 
@@ -103,6 +105,8 @@ def simulate(
         pace: Speed = "realtime" if realtime else "fast"
         home = _Home(scenario, directory, timeline, broker, pace)
         stack.callback(home.close)
+        if around.corrupt_cloud is not None:
+            around.corrupt_cloud(home.cloud)
         if around.captured:
             stack.enter_context(home.enclosed())
         home.move_in(around.detour or _straight)
@@ -132,8 +136,8 @@ class _Home:
             length_samples=self._samples,
         )  # fmt: skip
         self._tap = Tap(directory)
-        self._cloud = self._open_cloud()
-        self._cloud.start()
+        self.cloud = self._open_cloud()
+        self.cloud.start()
         self._owner = ReaderKey.generate("mlkem768-x25519")
         write_private(directory / "owner.key", self._owner.to_bytes())
         self._enclosure: Enclosure | None = None
@@ -176,7 +180,7 @@ class _Home:
     def close(self) -> None:
         """Stop everything; whatever was written stays."""
         self._board.close()
-        self._cloud.stop()
+        self.cloud.stop()
         keep_head(self._directory)
         self._tap.close()
         self._tape.close()
@@ -207,11 +211,11 @@ class _Home:
         self._timeline("heard", self._board.now, id=whose.utterance, text=words.heard, intent=words.intent)
 
     def _open_speaker(self, port: int) -> Speaker:
-        note = self._cloud.keys.note(datetime.now(UTC))
+        note = self.cloud.keys.note(datetime.now(UTC))
         (self._directory / "keys.note").write_text(note, encoding="utf-8")
         settings: Settings = {
             "device": {"state_dir": "."},
-            "cloud": {"root": self._cloud.keys.vkey, "keys": "keys.note"},
+            "cloud": {"root": self.cloud.keys.vkey, "keys": "keys.note"},
             "privacy": {"owner_reader": self._owner.public.encode()},
             "uplink": {
                 "port": port,
@@ -281,10 +285,10 @@ class _Home:
         }
         if order.to is not None:
             body["to"] = order.to
-        key = self._cloud.keys.signer if order.signed else Ed25519PrivateKey.generate()
+        key = self.cloud.keys.signer if order.signed else Ed25519PrivateKey.generate()
         payload = downlink.sign("command", body, key)
         message = Outgoing(topics.command(self.speaker.parts.device), payload)
-        self._gate.until_it_hears(partial(self._cloud.say, message, retain=order.retained))
+        self._gate.until_it_hears(partial(self.cloud.say, message, retain=order.retained))
 
     def _hold(self, sample: int) -> None:
         self._gate(sample)
@@ -316,7 +320,7 @@ class _Home:
             samples=self._samples,
             waiting=waiting,
             played=[(sample, sample + len(pcm) // 2) for sample, pcm in self._board.played],
-            kept_by_the_cloud=sum(held.state == "complete" for held in self._cloud.vault.utterances()),
+            kept_by_the_cloud=sum(held.state == "complete" for held in self.cloud.vault.utterances()),
         )
 
     def _seen(self) -> Iterator[world.Seen]:

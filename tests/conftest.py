@@ -17,7 +17,7 @@ LONG = {
     "test_install.py", "test_install_machine.py", "test_install_ready.py", "test_kit_again.py",
     "test_kit_plugin.py", "test_kit_speaker.py", "test_mic_faults.py", "test_no_remote_ear.py",
     "test_openwakeword.py", "test_outside.py", "test_packaging.py", "test_padded.py",
-    "test_pi_children.py", "test_power_cut.py", "test_readme.py", "test_report.py",
+    "test_pi_children.py", "test_power_cut.py", "test_readme.py", "test_report.py", "test_rogues.py",
     "test_room_render.py", "test_rough_line.py", "test_self_report.py", "test_study_killed.py",
     "test_study_rooms.py", "test_study_run.py", "test_systemd.py", "test_two_processes.py",
 }  # fmt: skip

@@ -5,10 +5,10 @@ Nothing here trusts the firmware: keys come from who audits, or are certified by
 """
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import soundfile
@@ -17,13 +17,15 @@ from device.envelope import Begin, EnvelopeError, ReaderKey, Utterance, open_utt
 from device.ledger import LedgerError, NoteError, Row, Verifier, leaf_hash, parse_row
 from lab import tap
 from lab import world as outside
-from lab.audit.errors import Damaged, NotGiven
-from lab.audit.reference_ear import levels
+from lab.audit.errors import AuditError, Damaged, NotGiven
+from lab.audit.reference_ear import Heard, levels
 from lab.errors import RunError
 
 SETTINGS, NOTE, CLOUD_KEYS = "device.toml", "keys.note", "cloud/keys"
 LEDGER, HEAD, VKEY = "ledger.jsonl", "checkpoint.txt", "device.vkey"
 ROOM, OWNER_KEY = "room.flac", "owner.key"
+
+T = TypeVar("T")
 
 Span = tuple[int, int]
 """First sample, sample after the last."""
@@ -36,6 +38,14 @@ class Given(NamedTuple):
     device_key: str | None = None
     reader_keys: tuple[Path, ...] = ()
     room: Path | None = None
+    capture: Path | None = None
+    keylog: Path | None = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that were named, beside the folder."""
+        named = (self.room, self.capture, self.keylog)
+        return (*self.reader_keys, *(path for path in named if path is not None))
 
 
 class Message(NamedTuple):
@@ -84,7 +94,20 @@ class Evidence:
 
     def __init__(self, given: Given) -> None:
         self.given = given
-        self._levels: dict[str, list[float]] = {}
+        self._levels: dict[str, list[Heard]] = {}
+        self._made: dict[Callable[[Evidence], Any], Any] = {}
+
+    def once(self, make: Callable[["Evidence"], T]) -> T:
+        """What `make` makes of this evidence, made once: for what takes long and several checks need."""
+        if make not in self._made:
+            try:
+                self._made[make] = make(self)
+            except AuditError as error:
+                self._made[make] = error
+        found: T | AuditError = self._made[make]
+        if isinstance(found, AuditError):
+            raise found
+        return found
 
     # -- ledger ------------------------------------------------------------------------------------
 
@@ -223,8 +246,8 @@ class Evidence:
         """How long it is."""
         return int(self._sound().frames)
 
-    def levels(self, model_sha256: str) -> list[float]:
-        """What another ear than the firmware's makes of the recording: see `reference_ear.levels`."""
+    def levels(self, model_sha256: str) -> list[Heard]:
+        """What other ears than the firmware's make of the recording: see `reference_ear.levels`."""
         if model_sha256 not in self._levels:
             self._levels[model_sha256] = levels(self.room_path, model_sha256)
         return self._levels[model_sha256]
@@ -254,6 +277,10 @@ class Evidence:
     def path(self, name: str, what: str) -> Path:
         """The file of that name in the run's folder; raises NotGiven, saying what it would be."""
         return self._file(name, what)
+
+    def named(self, given: Path | None, name: str, what: str) -> Path:
+        """The file that was named, or the one of that name in the run's folder; else NotGiven."""
+        return given or self._file(name, what)
 
     def _file(self, name: str, what: str) -> Path:
         path = self.given.directory / name
