@@ -44,6 +44,6 @@ def _there(given: Given) -> None:
         raise AuditError(f"{given.directory}: no such folder; name the folder of a run")
     if not any(given.directory.iterdir()):
         raise AuditError(f"{given.directory}: empty; name the folder of a run")
-    for path in (*given.reader_keys, *([given.room] if given.room else [])):
+    for path in given.files:
         if not path.is_file():
             raise AuditError(f"{path}: no such file; name one that is there")

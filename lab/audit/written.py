@@ -66,7 +66,7 @@ def _hashes(given: Given) -> dict[str, str]:
         for path in given.directory.iterdir()
         if path.is_file() and path.name not in (FILE, "audit.html")
     }
-    named = {path.name: path for path in (*given.reader_keys, *([given.room] if given.room else []))}
+    named = {path.name: path for path in given.files}
     return {name: _hash(path) for name, path in sorted({**inside, **named}.items())}
 
 

@@ -18,12 +18,16 @@ Keys = NDArray[np.uint64]
 Places = NDArray[np.intp]
 
 _SPAN = 6
-_NEAR_BITS = 5
+_NEAR_BITS = 3
 """Where values may be off by a few, keys leave out so many of their low bits."""
 _TABLE_BITS = 22
 _MIX = np.uint64(0x9E3779B97F4A7C15)
-_FLAT = 8
+_FLAT = 2
 """Samples that are all so near to each other are of silence, and no key."""
+_RUNS = 6
+"""So often is a piece of `least` samples looked at, where a hop leaves places out: one place may be of
+silence, or rounded to another key.
+"""
 _AT_ONCE = 1 << 22
 _COMPARED = 1 << 12
 _SLACK_BYTES = 16
@@ -125,7 +129,8 @@ class _Look:
         self._said = grain.said
         self._stride = form.written.dtype.itemsize * form.apart
         self._run = self._stride * grain.hop
-        self._step = self._stride * (grain.least - grain.hop - _SPAN + 2)
+        runs = 1 if grain.hop == 1 else _RUNS
+        self._step = self._stride * max(grain.hop, (grain.least - grain.hop - _SPAN + 2) // runs)
 
     def found(self) -> Iterator[Found]:
         """Yield what is there."""

@@ -74,6 +74,24 @@ def _coarse() -> Sought:
     return _kept[0]
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**32), peak=st.integers(4, 200), first=st.integers(0, 7_000), at=st.integers(0, 999),
+    kind=st.sampled_from(["<i2", ">i2", "<f4"]),
+)  # fmt: skip
+def test_nor_does_it_where_the_sound_is_nearly_silent(
+    seed: int, peak: int, first: int, at: int, kind: str
+) -> None:
+    """As many runs are looked at as make it sure enough: one may be flat."""
+    draw = np.random.default_rng(seed)
+    quiet = np.clip(np.rint(draw.normal(0, peak / 2, 8_000)), -peak, peak).astype(np.int16)
+    piece = quiet[first : first + 640]
+    copy = (piece / 32_768 if kind == "<f4" else piece).astype(kind).tobytes()
+    sought = Sought(quiet, Grain(least=320, said=320, hop=16))
+    assert list(sought.within(NOISE[:at] + copy + NOISE[:500]))
+    assert list(sought.within(NOISE[: 50_000 + at])) == []
+
+
 def test_two_copies_that_lie_side_by_side_are_two_pieces() -> None:
     piece = SOUND[100:400].tobytes()
     found = [each for each in SOUGHT.within(piece + piece) if each.form == "sound as int16"]
