@@ -23,7 +23,8 @@ _OURS = frozenset(
         TIMELINE, "access.head", "audit.html", "broker", "canary", "checkpoint.txt", "cloud", "cloud.toml",
         "device.toml", "device.vkey", "egress.db", "egress.db-shm", "egress.db-wal", "hardware",
         "home_assistant", "identity.key", "keys.note", "ledger.jsonl", "line", "link.json", "memory.json",
-        "mute", "owner.key", "reply.key", "report.html", "room.flac", "sent.jsonl", "tls.pem", "verdict.json",
+        "messages.csv", "messages.parquet", "mute", "owner.key", "reply.key", "report.html", "room.flac",
+        "sent.jsonl", "tls.pem", "verdict.json",
         "wire.keys", "wire.pcapng", "witnessed.txt", world.FILE,
     }
 )  # fmt: skip

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from lab.audit import report
+from lab.audit import messages, report
 from lab.audit.checks import CHECKS
 from lab.audit.errors import AuditError
 from lab.audit.evidence import Evidence, Given
@@ -30,7 +30,8 @@ def run(given: Given, out: Path | None, console: Console) -> int:
     into.mkdir(parents=True, exist_ok=True)
     (into / FILE).write_bytes(written(given, verdicts))
     (into / report.FILE).write_text(report.page(evidence, verdicts), encoding="utf-8")
-    console.print(f"report: {into / report.FILE}", highlight=False, soft_wrap=True)
+    names = ", ".join(messages.write(messages.lines(evidence, verdicts), into))
+    console.print(f"report: {into / report.FILE}; every message: {names}", highlight=False, soft_wrap=True)
     return exit_code(verdicts)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from lab.audit import messages
 from lab.audit.evidence import Given
 from lab.audit.verdicts import Result, Verdict
 
@@ -64,7 +65,7 @@ def _hashes(given: Given) -> dict[str, str]:
     inside = {
         path.name: path
         for path in given.directory.iterdir()
-        if path.is_file() and path.name not in (FILE, "audit.html")
+        if path.is_file() and path.name not in (FILE, "audit.html", *messages.NAMES)
     }
     named = {path.name: path for path in given.files}
     return {name: _hash(path) for name, path in sorted({**inside, **named}.items())}
