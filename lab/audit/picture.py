@@ -75,7 +75,8 @@ def _room(pen: Pen, evidence: Evidence) -> None:
 def _woke(pen: Pen, evidence: Evidence) -> None:
     for hand in evidence.seen("hand"):
         pen.upright(hand["sample"], _ROOM[0], HEIGHT - 24, "pole")
-        pen.text(hand["sample"], _WOKE + 4, hand["do"], "flag", 3)
+        above = 12 if hand["do"] in ("mute", "unmute") else 0  # a wake word may follow at once
+        pen.text(hand["sample"], _WOKE + 4 - above, hand["do"], "flag", 3)
 
 
 def _left(pen: Pen, found: list[Sealed]) -> None:
