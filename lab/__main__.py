@@ -293,6 +293,30 @@ def rogues(
 
 
 @app.command()
+def traffic(
+    captures: Annotated[list[Path], typer.Argument(help="pcap or pcapng, of any speaker's traffic.")],
+    device: Annotated[
+        str | None, typer.Option(help="Its address; the one that sends most out of the home.")
+    ] = None,
+    threshold: Annotated[
+        int | None, typer.Option(min=0, help="Bytes a second; 12,172, which is an Echo Dot 3's.")
+    ] = None,
+    idle: Annotated[
+        Path | None, typer.Option(help="A capture in which nobody spoke, to take the threshold from.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for a page, and for the formats of those who study this.")
+    ] = None,
+) -> None:
+    """Find when a speaker uploaded speech, from its traffic alone."""
+    from lab.traffic.command import Wish, run
+
+    console = Console()
+    wide = console if console.is_terminal else Console(width=140)
+    sys.exit(run(captures, Wish(device, threshold, idle), out, wide))
+
+
+@app.command()
 def canary(
     out: Annotated[Path, typer.Option(help="Folder for memory.json, and for all that was searched.")],
     seed: Annotated[int, typer.Option(min=0, help="Of the sound, and of the moments of looking.")] = 1,

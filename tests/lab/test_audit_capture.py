@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.audit.capture.blocks import Record
+from lab.audit.capture.blocks import Faults, Record
 from lab.audit.capture.packet import decode
+from lab.audit.capture.stream import Memory, Stream
 from lab.audit.capture.survey import At, Flow, Survey, read
 from lab.audit.errors import Damaged
 from tests.lab.packets import (
@@ -301,6 +302,23 @@ def test_a_port_that_is_used_again_is_another_connection(tmp_path: Path) -> None
     assert [each.said[True] for each in heard] == [b"one", b"two"]
     assert [each.ends for each in heard] == [1, 1]
     assert len(found.flows) == 1
+
+
+def test_what_was_said_is_remembered_up_to_a_bound_and_by_who_spoke_last() -> None:
+    faults, heard, memory = Faults(), Heard(), Memory(most=10)
+    sides = [Stream(heard, faults, memory) for _ in range(2)]
+
+    def say(stream: Stream, sequence: int, data: bytes) -> None:
+        stream.take(True, sequence, Record(1, 0, 1, data, len(data)), (0, len(data)))
+
+    for each in sides:
+        each.begin(True, 0)
+    for stream, sequence in ((sides[0], 0), (sides[1], 0), (sides[0], 4), (sides[1], 4)):
+        say(stream, sequence, b"four")
+    say(sides[1], 4, b"four")
+    assert faults == []
+    say(sides[0], 4, b"four")  # it was forgotten for the other
+    assert faults == [("bytes were sent again, too long after the first time to compare", 1)]
 
 
 def test_what_waits_for_what_is_missing_is_bounded(tmp_path: Path) -> None:

@@ -11,6 +11,9 @@ from lab.audit.capture.blocks import Faults, Record
 SYN, ACK = 2, 16
 
 _REMEMBERED = 256 << 10
+_REMEMBERED_IN_ALL = 64 << 20
+"""Of all connections; then those that were silent longest are forgotten."""
+
 _PENDING = 4 << 20
 """So many bytes out of order wait for what is missing; then that is lost."""
 
@@ -37,12 +40,30 @@ class Sink(Protocol):
         """There is no more."""
 
 
-class Stream:
-    """One connection: two sides, each put in order and handed to `sink`."""
+class Memory:
+    """What was said lately on all connections of a capture, bounded."""
 
-    def __init__(self, sink: Sink, faults: Faults) -> None:
+    def __init__(self, most: int = _REMEMBERED_IN_ALL) -> None:
+        self._most = most
+        self._total = 0
+        self._latest: dict[_Side, int] = {}
+
+    def holds(self, side: "_Side", count: int) -> None:
+        """A side holds so many bytes now; whoever was silent longest forgets, if that is too much."""
+        self._total += count - self._latest.pop(side, 0)
+        self._latest[side] = count
+        while self._total > self._most:
+            oldest = next(iter(self._latest))
+            self._total -= self._latest.pop(oldest)
+            oldest.forget()
+
+
+class Stream:
+    """One connection: two sides, each put in order and handed to `sink`. memory: shared by a capture's."""
+
+    def __init__(self, sink: Sink, faults: Faults, memory: Memory) -> None:
         self._sink = sink
-        self._sides = {True: _Side(sink, True, faults), False: _Side(sink, False, faults)}
+        self._sides = {way: _Side(sink, way, faults, memory) for way in (True, False)}
         self._began: int | None = None
         self._over = False
 
@@ -78,7 +99,8 @@ class Stream:
 class _Side:
     """One direction: what comes next, what waits, and what was said lately."""
 
-    def __init__(self, sink: Sink, from_first: bool, faults: Faults) -> None:
+    def __init__(self, sink: Sink, from_first: bool, faults: Faults, memory: Memory) -> None:
+        self._memory = memory
         self._sink = sink
         self._from_first = from_first
         self._faults = faults
@@ -157,6 +179,11 @@ class _Side:
         self._recent += fresh
         if len(self._recent) > 2 * _REMEMBERED:
             del self._recent[:-_REMEMBERED]
+        self._memory.holds(self, len(self._recent))
+
+    def forget(self) -> None:
+        """Forget what was said: what is sent again can't be compared any more."""
+        self._recent.clear()
 
     def _compare(self, data: bytes, old: int, at: At) -> None:
         said = data[:old]

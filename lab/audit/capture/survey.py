@@ -10,7 +10,7 @@ from lab.audit.capture.blocks import Faults, Record
 from lab.audit.capture.datagram import is_named, words
 from lab.audit.capture.files import Source
 from lab.audit.capture.packet import ETHERNET, IPV4, Packet, decode
-from lab.audit.capture.stream import ACK, SYN, At, Sink, Stream
+from lab.audit.capture.stream import ACK, SYN, At, Memory, Sink, Stream
 
 _MOST_WORDS = 256
 
@@ -138,6 +138,7 @@ class _Reading:
         self._open_stream = open_stream
         self._sides: dict[_Key, _Side] = {}
         self._plain: dict[bytes, _Side] = {}
+        self._memory = Memory()
 
     def known(self, record: Record) -> bool:
         """Take the next packet of a flow by the bytes that say which, if that is all there is to it.
@@ -221,7 +222,7 @@ class _Reading:
 
     def _listen_to(self, flow: Flow, packet: Packet) -> None:
         sink = self._open_stream(flow)
-        stream = Stream(sink, self._found.faults) if sink is not None else None
+        stream = Stream(sink, self._found.faults, self._memory) if sink is not None else None
         self._sides[packet[1:4]].stream = stream
         self._sides[packet.protocol, packet.target, packet.source].stream = stream
 
