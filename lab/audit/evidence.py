@@ -90,10 +90,14 @@ class Opened(NamedTuple):
 
 
 class Evidence:
-    """All of it. Properties raise NotGiven or Damaged."""
+    """All of it. Properties raise NotGiven or Damaged.
 
-    def __init__(self, given: Given) -> None:
+    reading: told bytes read, and in all, of a file that takes long.
+    """
+
+    def __init__(self, given: Given, reading: Callable[[int, int], None] = lambda _done, _all: None) -> None:
         self.given = given
+        self.reading = reading
         self._levels: dict[str, list[Heard]] = {}
         self._made: dict[Callable[[Evidence], Any], Any] = {}
 

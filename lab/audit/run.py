@@ -22,9 +22,9 @@ def run(given: Given, out: Path | None, console: Console) -> int:
         AuditError: there is no such folder, nothing in it to look at, or a file that was named is not there.
     """
     _there(given)
-    evidence = Evidence(given)
-    with looking(console, len(CHECKS)) as watch:
-        verdicts = judge(evidence, CHECKS, watch)
+    with looking(console, len(CHECKS)) as shown:
+        evidence = Evidence(given, shown.reading)
+        verdicts = judge(evidence, CHECKS, shown.watch)
     show(verdicts, console)
     into = out or given.directory
     into.mkdir(parents=True, exist_ok=True)

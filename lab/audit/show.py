@@ -1,6 +1,6 @@
 """Verdicts on a terminal: a table, then the evidence, then what is missing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -17,17 +17,28 @@ _MOST = 5
 """Findings of a promise that are shown; all of them are in verdict.json."""
 
 
+class Looking:
+    """What is being done, on a terminal: which check is made, and how far a long file is read."""
+
+    def __init__(self, progress: Progress, checks: int) -> None:
+        self._progress = progress
+        self._task = progress.add_task("looking", total=checks, far="")
+
+    def watch(self, check: Check) -> None:
+        """This check is next."""
+        self._progress.update(self._task, description=check.name, advance=1, far="")
+
+    def reading(self, done: int, every: int) -> None:
+        """So many bytes of so many were read."""
+        self._progress.update(self._task, far=f"{100 * done // max(every, 1)} % of {every / 1e6:.0f} MB read")
+
+
 @contextmanager
-def looking(console: Console, checks: int) -> Iterator[Callable[[Check], None]]:
-    """Show which check is made, on a terminal."""
+def looking(console: Console, checks: int) -> Iterator[Looking]:
+    """Show what is done meanwhile."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed}/{task.total}"))
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("looking", total=checks)
-
-        def watch(check: Check) -> None:
-            progress.update(task, description=check.name, advance=1)
-
-        yield watch
+    with Progress(*columns, TextColumn("{task.fields[far]}"), console=console, transient=True) as progress:
+        yield Looking(progress, checks)
 
 
 def show(verdicts: list[Verdict], console: Console) -> None:

@@ -13,16 +13,7 @@ from rich.table import Table
 
 from lab.traffic import formats, page, rule, uploads
 from lab.traffic.errors import TrafficError
-from lab.traffic.rule import Activation
-from lab.traffic.uploads import Uploads
-
-
-class Seen(NamedTuple):
-    """A capture, what went up, and when it was active."""
-
-    path: Path
-    uploads: Uploads
-    found: list[Activation]
+from lab.traffic.seen import Seen
 
 
 class Wish(NamedTuple):

@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import jinja2
 from markupsafe import Markup
 
-if TYPE_CHECKING:
-    from lab.traffic.command import Seen
+from lab.traffic.seen import Seen
 
 FILE = "traffic.html"
 _HERE = Path(__file__).parent
@@ -20,7 +18,7 @@ _HEIGHT = 90
 class Plot:
     """One capture as paths: x is seconds, y bytes a second, up above the line and down below."""
 
-    def __init__(self, seen: "Seen") -> None:
+    def __init__(self, seen: Seen) -> None:
         up, down, self.width = seen.uploads.up, seen.uploads.down, max(1, seen.uploads.seconds)
         most = max(*up.values(), *down.values(), 1)
         self.up = _bars(up, most, -1)
@@ -29,7 +27,7 @@ class Plot:
         self.most = most
 
 
-def page(seen: "Sequence[Seen]", threshold: int) -> str:
+def page(seen: Sequence[Seen], threshold: int) -> str:
     """Return the page."""
     pages = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_PAGES), autoescape=True, undefined=jinja2.StrictUndefined,

@@ -64,7 +64,7 @@ def _pass(evidence: Evidence, path: Path, cable: Link, log: KeyLog | None) -> Wi
         calls.append(Call(device, log, tickets))
         return calls[-1]
 
-    found = survey.read(path, listen, frames.see)
+    found = survey.read(path, listen, frames.see, evidence.reading)
     return Wire(cable, found, frames, calls, device.name, frozenset(_names(evidence, cable)), log)
 
 
