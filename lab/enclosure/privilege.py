@@ -2,9 +2,13 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
+from contextlib import ExitStack
+from functools import cache
 
+from lab.enclosure.cable import counters, lay
 from lab.enclosure.errors import EnclosureError
 from lab.enclosure.namespace import Namespace
 
@@ -15,16 +19,25 @@ with all that can be done there.
 """
 
 
+@cache
 def missing() -> str | None:
-    """Why nothing can be enclosed in this process, in one line; None if it can."""
+    """Why nothing can be enclosed in this process, in one line; None if it can: a cable was laid to see."""
     if sys.platform != "linux":
         return "an enclosure is made of network namespaces, which only Linux has"
     if shutil.which("ip") is None:
         return "ip: not installed; apt install iproute2"
     try:
-        Namespace().close()
+        with ExitStack() as stack:
+            ends = [Namespace(), Namespace()]
+            for end in ends:
+                stack.callback(end.close)
+            lay(*ends)
+            ends[0].run(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close())
+            ends[1].run(counters)
     except EnclosureError as error:
         return str(error)
+    except OSError as error:
+        return f"a cable can't be laid here: {error.strerror or error}; run it as root on a Linux of your own"
     return None
 
 

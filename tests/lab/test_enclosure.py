@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -15,8 +16,11 @@ from typer.testing import CliRunner
 from device.speaker import Speaker
 from lab.__main__ import app
 from lab.audit.capture.survey import Survey, read
-from lab.audit.evidence import Given
+from lab.audit.checks import CHECKS
+from lab.audit.evidence import Evidence, Given
+from lab.audit.line import wire
 from lab.audit.run import audit
+from lab.audit.verdicts import judge
 from lab.enclosure.command import run
 from lab.enclosure.enclosure import CAPTURE, KEYS, LINK, Enclosure
 from lab.enclosure.errors import EnclosureError
@@ -26,6 +30,7 @@ from lab.enclosure.privilege import missing
 from lab.errors import RunError
 from lab.scenario import read as read_scenario
 from lab.simulate import Around, simulate
+from tests.lab.packets import block
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIOS = ROOT / "lab" / "scenarios"
@@ -68,6 +73,17 @@ def test_the_capture_has_what_the_kernel_counted_and_nothing_else(name: str, tmp
     verdicts = {verdict.promise: verdict for verdict in audit(Given(run))}
     assert verdicts[5].state == "kept"
     assert [found for verdict in verdicts.values() for found in verdict.findings] == []
+
+
+def test_keys_may_lie_in_the_capture_itself(tmp_path: Path) -> None:
+    run = played("press", tmp_path)
+    keys = (run / KEYS).read_bytes()
+    with (run / CAPTURE).open("ab") as file:
+        file.write(block(10, struct.pack("<II", 0x544C534B, len(keys)) + keys))
+    (run / KEYS).unlink()
+    evidence = Evidence(Given(run))
+    assert evidence.once(wire.read).log is not None
+    assert {verdict.promise: verdict.state for verdict in judge(evidence, CHECKS)}[5] == "kept"
 
 
 @pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark, the referee here, is not there")
