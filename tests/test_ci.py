@@ -38,6 +38,26 @@ def test_where_all_is_installed_what_is_skipped_for_want_of_it_has_failed(pytest
     assert outcomes(pytester, "the recordings are not here") == {"skipped": 2}
 
 
+GROUPED = """
+import os
+import pathlib
+import pytest
+
+pytestmark = pytest.mark.xdist_group("one")
+
+@pytest.mark.parametrize("number", range(8))
+def test_which(number):
+    pathlib.Path(f"{os.environ['PYTEST_XDIST_WORKER']}.ran").touch()
+"""
+
+
+def test_what_shares_an_expensive_fixture_is_run_by_one_worker(pytester):
+    """pytest 9.2 undid that: pytest-xdist 3.8 knows its nodes by a name that they no longer have."""
+    pytester.makepyfile(GROUPED)
+    pytester.runpytest_subprocess("-n", "2", "--dist", "loadgroup").assert_outcomes(passed=8)
+    assert len(list(pytester.path.glob("*.ran"))) == 1
+
+
 def texts_of_tests():
     return [
         path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py") if path != Path(__file__)

@@ -18,6 +18,8 @@ from lab.enclosure.privilege import missing
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK = ROOT / "docs" / "audit.ipynb"
 
+pytestmark = pytest.mark.xdist_group("notebook")  # it is run once
+
 KERNEL = """
 import ast, json, sys
 space = {"__name__": "__main__"}

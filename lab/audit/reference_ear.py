@@ -7,6 +7,7 @@ pymicro-wakeword has itself, and what `second_opinion` makes of it, 0 where noth
 since two TFLite runtimes in one process abort.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -52,6 +53,7 @@ def levels(room: Path, model_sha256: str) -> list[Heard]:
     done = subprocess.run(
         [sys.executable, "-m", "lab.audit.reference_ear", str(room), str(model)],
         capture_output=True, text=True, check=False,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # so small a network is slower on several threads
     )  # fmt: skip
     if done.returncode:
         raise Damaged(str(room), f"the reference ear cannot hear it: {done.stderr.strip()[-200:]}")

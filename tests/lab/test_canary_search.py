@@ -74,7 +74,7 @@ def _coarse() -> Sought:
     return _kept[0]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     seed=st.integers(0, 2**32), peak=st.integers(4, 200), first=st.integers(0, 7_000), at=st.integers(0, 999),
     kind=st.sampled_from(["<i2", ">i2", "<f4"]),

@@ -32,6 +32,7 @@ SOUNDS = ROOT / "lab" / "scenarios" / "audio"
 SCRIPT = ROOT / "scripts" / "experiment"
 WHY = missing()
 
+pytestmark = pytest.mark.xdist_group("experiment")  # one experiment serves them all
 enclosed = pytest.mark.skipif(WHY is not None, reason=WHY or "")
 
 
