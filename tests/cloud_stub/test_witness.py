@@ -58,7 +58,7 @@ def test_a_head_is_kept_once_and_one_of_the_same_size_that_differs_is_a_fork(kep
     "note",
     [
         "no note",
-        head(3, by=Signer(DEVICE, Ed25519PrivateKey.generate())),
+        head(3, by=Signer(DEVICE, OWN)),
         head(3, origin="overheard/v1/ovh-b"),
         head(3) + "\u2014 somebody AAAAAAAAAA==\n",
         head(2**53),
