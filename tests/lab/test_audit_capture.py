@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lab.audit.capture.blocks import Faults, Record
@@ -146,6 +146,7 @@ def test_lengths_that_cannot_be_are_damage_and_not_memory(tmp_path: Path) -> Non
 
 
 @settings(max_examples=300, deadline=None)
+@example(pcapng, 72_764, 15, 0)  # a packet of which fifteen bytes were kept
 @given(st.sampled_from([pcap, pcapng]), st.integers(0, 2**20), st.integers(0, 255), st.integers(0, 3))
 def test_no_byte_of_a_file_does_more_than_be_damage(make, where: int, value: int, cut: int) -> None:
     frames = [segment(1, b"abc"), ethernet(ipv6(udp(bytes(20), 53)), 0x86DD), ethernet(b"who has", 0x0806)]

@@ -128,6 +128,8 @@ _Key = tuple[str, tuple[bytes, int], tuple[bytes, int]]
 
 _PLAIN = b"\x08\0\x45"
 """EtherType IPv4, and a header without options."""
+_HEADERS = 54
+"""Of Ethernet, IPv4 and TCP without options: what is cut shorter is looked at in the other way."""
 
 
 class _Reading:
@@ -146,7 +148,9 @@ class _Reading:
         It spares reading the other headers of nearly all packets.
         """
         data = record.data
-        if record.link != ETHERNET or data[12:15] != _PLAIN or data[20] & 0x3F or data[21]:
+        if len(data) < _HEADERS or record.link != ETHERNET:
+            return False
+        if data[12:15] != _PLAIN or data[20] & 0x3F or data[21]:
             return False
         side = self._plain.get(data[23:24] + data[26:38])
         end = 14 + (data[16] << 8 | data[17])
