@@ -50,6 +50,7 @@ class Terminator:
     def close(self) -> None:
         """Shut, and end the thread."""
         self.shut()
+        self._run(self._drop_greetings())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_PATIENCE_S)
         self._loop.close()
@@ -67,6 +68,13 @@ class Terminator:
         for call in self._calls:
             call.cancel()
         await asyncio.gather(*self._calls, return_exceptions=True)
+
+    async def _drop_greetings(self) -> None:
+        """Hang up on whoever called and has not finished the TLS handshake: asyncio tells nobody of these."""
+        for transport in list(getattr(self._loop, "_transports", {}).values()):
+            transport.abort()
+        for _ in range(5):  # it is closed some turns of the loop later
+            await asyncio.sleep(0)
 
     async def _called(self, device: asyncio.StreamReader, to_device: asyncio.StreamWriter) -> None:
         call = asyncio.current_task()

@@ -1,5 +1,6 @@
 """A device alone with one cable: what it sends is captured, counted, decrypted; it reaches nobody else."""
 
+import gc
 import json
 import os
 import shutil
@@ -130,6 +131,21 @@ def test_from_inside_there_is_the_broker_and_nobody_else(tmp_path: Path) -> None
         enclosure.close()
     with socket.create_server(("127.0.0.1", 0)) as again:  # this thread is where it was
         socket.create_connection(again.getsockname()).close()
+
+
+def test_who_called_and_did_not_greet_is_hung_up_on(tmp_path: Path) -> None:
+    enclosure = Enclosure(tmp_path, 1, "x25519")
+    enclosure.open()
+
+    def call() -> socket.socket:
+        with enclosure.entered():
+            return socket.create_connection(("10.77.0.1", 8883), 5)
+
+    caller = in_thread(call)
+    caller.sendall(b"\x16\x03\x01")  # a part of a greeting
+    enclosure.close()
+    gc.collect()  # what was left open would be found now
+    caller.close()
 
 
 def test_what_a_thread_does_inside_comes_out_as_it_is() -> None:
