@@ -21,6 +21,8 @@ from lab.rogues.written import now_and_then
 
 def _datagram(port: int, make: Any) -> Any:
     def corrupt(speaker: Speaker) -> None:
+        """ROGUE: a datagram to somebody else than the broker."""
+
         def send(frame: Frame) -> None:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
                 out.sendto(make(frame.pcm), (LAB, port))

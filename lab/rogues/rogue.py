@@ -1,14 +1,18 @@
 """What a ROGUE is, and the cage that it runs in."""
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from gpiozero import Device
+from gpiozero.pins.mock import MockFactory
 
 from cloud_stub.cloud import Cloud
 from cloud_stub.loopback import HOST
 from device.speaker import Speaker
 from hardware.sim import SimBoard
-from lab.enclosure.cable import LAB
+from lab.enclosure.cable import DEVICE_END, LAB
 from lab.errors import RunError
 
 SCENES = Path(__file__).parent / "scenes"
@@ -36,8 +40,18 @@ class Rogue(NamedTuple):
     def corrupt(self, speaker: Speaker) -> None:
         """Make a rogue of a speaker that is caged."""
         caged(speaker)
+        if self.enclosed:
+            alone(speaker)
         if self.speaker is not None:
             self.speaker(speaker)
+
+    def corrupt_cloud(self, cloud: Cloud) -> None:
+        """Make a rogue of a cloud that is caged."""
+        host, _ = cloud._link._address
+        if host != HOST:
+            raise RunError(f"rogue: only the laboratory's cloud may be one, not one of a broker at {host}")
+        if self.cloud is not None:
+            self.cloud(cloud)
 
 
 def caged(speaker: Speaker) -> None:
@@ -46,9 +60,39 @@ def caged(speaker: Speaker) -> None:
     Raises:
         RunError: it is a real board, or its line leads elsewhere.
     """
-    host = speaker.parts.line._uplink._settings.host
+    host = _host(speaker)
     if not isinstance(speaker.parts.board, SimBoard) or host not in (HOST, LAB):
         raise RunError(f"rogue: only the simulator at the laboratory's broker may be one, not {host}")
+
+
+def alone(speaker: Speaker) -> None:
+    """Refuse whatever has another network than the one cable: what goes past the broker must end at its end.
+
+    Raises:
+        RunError: the line does not lead over the cable, or there is another way out of this namespace.
+    """
+    ways = {name for _, name in socket.if_nameindex()} - {"lo"}
+    if _host(speaker) != LAB or ways != {DEVICE_END}:
+        raise RunError("rogue: what goes past the broker runs at the laboratory's cable alone")
+
+
+def searched(speaker: Speaker) -> None:
+    """Refuse whatever is not the firmware of a canary: a real board whose pins are no pins.
+
+    Raises:
+        RunError: its pins are real, or its line leads elsewhere.
+    """
+    mock, host = isinstance(Device.pin_factory, MockFactory), _host(speaker)
+    if not mock or host != HOST:
+        pins = "mock" if mock else "real"
+        raise RunError(
+            f"rogue: only a canary's firmware may be one, not one that calls {host}, with {pins} pins"
+        )
+
+
+def _host(speaker: Speaker) -> str:
+    """Whom its line calls."""
+    return speaker.parts.line._uplink._settings.host
 
 
 def instead(owner: object, name: str, make: Callable[[Any], Callable[..., Any]]) -> None:

@@ -62,7 +62,7 @@ def honest(scene: Path, folder: Path) -> Row:
 
 def rogues_row(rogue: Rogue, folder: Path) -> Row:
     """Play one rogue."""
-    around = Around(corrupt=rogue.corrupt, corrupt_cloud=rogue.cloud, captured=no_cable() is None)
+    around = Around(corrupt=rogue.corrupt, corrupt_cloud=rogue.corrupt_cloud, captured=no_cable() is None)
     return _row(rogue, _played(rogue.scene, folder, around, rogue.searched))
 
 

@@ -4,18 +4,26 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
+from gpiozero import Device
+from gpiozero.pins.mock import MockFactory
 from rich.console import Console
 from typer.testing import CliRunner
 
+from cloud_stub import config as cloud_config
+from cloud_stub.cloud import Cloud
 from device.speaker import Speaker
 from lab.__main__ import app
 from lab.audit.verdicts import LAYERS
+from lab.enclosure.cable import LAB
 from lab.errors import RunError
+from lab.folder import write_settings
+from lab.mind import shared_mind
+from lab.rogues import hoard
 from lab.rogues.command import run
 from lab.rogues.every import ROGUES
 from lab.rogues.rogue import SCENES, Rogue, caged
@@ -55,7 +63,8 @@ def test_every_rogue_says_that_it_is_one() -> None:
             assert "ROGUE" in path.read_text(encoding="utf-8").partition("\n")[0], path
     for rogue in ROGUES:
         made = rogue.speaker or rogue.cloud
-        assert made is None or made.__doc__ is None or made.__doc__.startswith("ROGUE: ")
+        assert made is not None or rogue.searched, rogue.name
+        assert made is None or (made.__doc__ or "").startswith("ROGUE: "), rogue.name
 
 
 # -- the cage ----------------------------------------------------------------------------------------
@@ -82,6 +91,44 @@ def test_a_rogue_calls_nobody_but_the_laboratory(speaker: Speaker) -> None:
     uplink._settings = msgspec.structs.replace(uplink._settings, host="192.0.2.1")
     with pytest.raises(RunError, match=r"not 192\.0\.2\.1"):
         ROGUES[0].corrupt(speaker)
+
+
+@pytest.mark.parametrize("rogue", [each for each in ROGUES if each.enclosed], ids=lambda rogue: rogue.name)
+@pytest.mark.parametrize("host", ["127.0.0.1", LAB])
+def test_what_goes_past_the_broker_does_not_run_without_the_cable(
+    rogue: Rogue, host: str, speaker: Speaker
+) -> None:
+    uplink, hear = speaker.parts.line._uplink, speaker._turn_hear
+    uplink._settings = msgspec.structs.replace(uplink._settings, host=host)
+    with pytest.raises(RunError, match="at the laboratory's cable alone"):
+        rogue.corrupt(speaker)
+    assert speaker._turn_hear == hear
+
+
+@pytest.mark.parametrize(
+    ("host", "pins", "why"),
+    [
+        ("192.0.2.1", MockFactory, r"calls 192\.0\.2\.1, with mock pins"),
+        ("127.0.0.1", lambda: None, "with real pins"),
+    ],
+)
+def test_no_firmware_but_a_canary_s_hoards(
+    host: str, pins: Callable[[], object], why: str, speaker: Speaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Device, "pin_factory", pins())
+    uplink = speaker.parts.line._uplink
+    uplink._settings = msgspec.structs.replace(uplink._settings, host=host)
+    with pytest.raises(RunError, match=why):
+        hoard.corrupt(speaker)
+
+
+def test_a_rogue_cloud_is_at_no_broker_but_the_laboratory_s(tmp_path: Path) -> None:
+    path = write_settings(tmp_path / "cloud.toml", {"storage": {"directory": "cloud"}}, {})
+    cloud = Cloud(cloud_config.load(path), ("192.0.2.1", 1883), shared_mind())
+    for rogue in ROGUES:
+        with pytest.raises(RunError, match=r"a broker at 192\.0\.2\.1"):
+            rogue.corrupt_cloud(cloud)
+    cloud.stop()
 
 
 # -- the command -------------------------------------------------------------------------------------
