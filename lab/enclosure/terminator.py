@@ -26,7 +26,7 @@ class Terminator:
         self._context = context
         self._address = address
         self._port = port
-        self._server: asyncio.Server | None = None
+        self._listening: socket.socket | None = None
         self._calls: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="terminator", daemon=True)
@@ -41,6 +41,8 @@ class Terminator:
         except OSError as error:
             listening.close()
             raise EnclosureError(f"{self._address[0]}:{self._address[1]}: {error.strerror}") from error
+        listening.listen()
+        listening.setblocking(False)
         self._run(self._listen(listening))
 
     def shut(self) -> None:
@@ -50,7 +52,6 @@ class Terminator:
     def close(self) -> None:
         """Shut, and end the thread."""
         self.shut()
-        self._run(self._drop_greetings())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_PATIENCE_S)
         self._loop.close()
@@ -58,31 +59,46 @@ class Terminator:
     def _run(self, work: "asyncio.Future[None] | object") -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE_S)  # type: ignore[arg-type]
 
+    # asyncio's own server tells nobody of callers that have not finished the TLS handshake, so none could be
+    # hung up on. Here each has a task from the moment that it is accepted.
+
     async def _listen(self, listening: socket.socket) -> None:
-        self._server = await asyncio.start_server(self._called, sock=listening, ssl=self._context)
+        self._listening = listening
+        self._loop.add_reader(listening, self._accept, listening)
+
+    def _accept(self, listening: socket.socket) -> None:
+        try:
+            caller, _ = listening.accept()
+        except OSError:  # it was gone again
+            return
+        caller.setblocking(False)
+        call = self._loop.create_task(self._called(caller))
+        self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+        call.add_done_callback(lambda _call: caller.close())  # that of a task that never began, too
 
     async def _hang_up(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        for call in self._calls:
+        if self._listening is not None:
+            self._loop.remove_reader(self._listening)
+            self._listening.close()
+            self._listening = None
+        calls = list(self._calls)
+        for call in calls:
             call.cancel()
-        await asyncio.gather(*self._calls, return_exceptions=True)
-
-    async def _drop_greetings(self) -> None:
-        """Hang up on whoever called and has not finished the TLS handshake: asyncio tells nobody of these."""
-        for transport in list(getattr(self._loop, "_transports", {}).values()):
-            transport.abort()
-        for _ in range(5):  # it is closed some turns of the loop later
+        await asyncio.gather(*calls, return_exceptions=True)
+        for _ in range(3):  # asyncio closes a transport some turns of the loop later
             await asyncio.sleep(0)
 
-    async def _called(self, device: asyncio.StreamReader, to_device: asyncio.StreamWriter) -> None:
-        call = asyncio.current_task()
-        assert call is not None  # noqa: S101 (for the type checker: this is a task)
-        self._calls.add(call)
-        to_broker: asyncio.StreamWriter | None = None
+    async def _called(self, caller: socket.socket) -> None:
+        writers: list[asyncio.StreamWriter] = []
         try:
+            device = asyncio.StreamReader()
+            protocol = asyncio.StreamReaderProtocol(device)
+            secured, _ = await self._loop.connect_accepted_socket(lambda: protocol, caller, ssl=self._context)
+            to_device = asyncio.StreamWriter(secured, protocol, device, self._loop)
+            writers.append(to_device)
             broker, to_broker = await asyncio.open_connection("127.0.0.1", self._port)
+            writers.append(to_broker)
             either = {
                 asyncio.create_task(_copy(device, to_broker)),
                 asyncio.create_task(_copy(broker, to_device)),
@@ -96,10 +112,8 @@ class Terminator:
         except (OSError, asyncio.CancelledError):
             pass
         finally:
-            self._calls.discard(call)
-            for writer in (to_device, to_broker):
-                if writer is not None:
-                    await _end(writer)
+            for writer in writers:
+                await _end(writer)
 
 
 async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:

@@ -133,7 +133,8 @@ def test_from_inside_there_is_the_broker_and_nobody_else(tmp_path: Path) -> None
         socket.create_connection(again.getsockname()).close()
 
 
-def test_who_called_and_did_not_greet_is_hung_up_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("greeting", [b"", b"\x16\x03\x01"], ids=["nothing", "a part of a greeting"])
+def test_who_called_and_did_not_greet_is_hung_up_on(greeting: bytes, tmp_path: Path) -> None:
     enclosure = Enclosure(tmp_path, 1, "x25519")
     enclosure.open()
 
@@ -142,7 +143,7 @@ def test_who_called_and_did_not_greet_is_hung_up_on(tmp_path: Path) -> None:
             return socket.create_connection(("10.77.0.1", 8883), 5)
 
     caller = in_thread(call)
-    caller.sendall(b"\x16\x03\x01")  # a part of a greeting
+    caller.sendall(greeting)
     enclosure.close()
     gc.collect()  # what was left open would be found now
     caller.close()
