@@ -269,6 +269,17 @@ def listener(directory: Path) -> tuple[str, int]:
     return (bind[0] if bind else "127.0.0.1"), int(port)
 
 
+class _Socket(ssl.SSLSocket):
+    """One that is closed when its greeting fails: paho leaves that to chance."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
 def cloud_context(keys: Path) -> ssl.SSLContext:
     """TLS 1.3 to the broker, with the cloud's own certificate, and no other authority than ours.
 
@@ -276,6 +287,7 @@ def cloud_context(keys: Path) -> ssl.SSLContext:
     """
     try:
         context = ssl.create_default_context(cafile=keys / "ca.crt")
+        context.sslsocket_class = _Socket
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.load_cert_chain(keys / f"{CLOUD}.crt", keys / f"{CLOUD}.key")
     except OSError as error:  # as SSLError is

@@ -15,6 +15,7 @@ from device.config import INSTALLED, BoardSection, Config, load
 from device.diary import Diary
 from device.envelope import EnvelopeError
 from device.errors import ConfigError, DeviceError
+from device.forgetful import begin_anew
 from device.ledger import LedgerError
 from hardware import open_board
 from hardware.board import RATE_HZ, Board
@@ -64,6 +65,8 @@ def run(
 ) -> None:
     """Listen, until told to stop (Ctrl-C, SIGTERM)."""
     settings = load(config)
+    if settings.board.name == "pi":  # the sound of the others is of files
+        begin_anew()
     speaker = assemble(settings, open_configured_board(settings), Diary(_say))
 
     def stop(_signal: int, _frame: object) -> None:

@@ -149,6 +149,17 @@ class Certificate:
         return certificate if fits else None
 
 
+class _Socket(ssl.SSLSocket):
+    """One that is closed when its greeting fails: paho leaves that to chance."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
 def tls_context(ca: Path, pair: Path, key: Path | None = None) -> ssl.SSLContext:
     """TLS 1.3 with the certificate in `pair`, its key there or in `key`; the broker must be of that CA, and
     be who it is called.
@@ -158,6 +169,7 @@ def tls_context(ca: Path, pair: Path, key: Path | None = None) -> ssl.SSLContext
     require_private(key or pair)
     try:
         context = ssl.create_default_context(cafile=ca)
+        context.sslsocket_class = _Socket
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.load_cert_chain(pair, key)
     except OSError as error:  # as SSLError is

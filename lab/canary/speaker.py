@@ -16,6 +16,7 @@ from device.__main__ import open_configured_board
 from device.assemble import assemble
 from device.config import load
 from device.diary import Diary
+from device.forgetful import begin_anew
 from device.speaker import Speaker
 
 MUTE_PIN = 27
@@ -24,6 +25,7 @@ MUTE_PIN = 27
 
 def run(settings: Path, corrupt: Callable[[Speaker], None] | None = None) -> None:
     """Run it until SIGTERM. `corrupt` makes a rogue of it first."""
+    begin_anew()
     config = load(settings)
     board = open_configured_board(config)
     Device.pin_factory.pin(MUTE_PIN).drive_low()

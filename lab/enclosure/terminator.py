@@ -12,6 +12,7 @@ from pathlib import Path
 from lab.enclosure.errors import EnclosureError
 
 _PATIENCE_S = 10.0
+_GOODBYE_S = 1.0
 _AT_ONCE = 65_536
 
 
@@ -83,11 +84,13 @@ class Terminator:
             self._listening.close()
             self._listening = None
         calls = list(self._calls)
+        await (
+            _turns()
+        )  # whoever was just accepted gets a transport first: asyncio closes none that is not whole
         for call in calls:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
-        for _ in range(3):  # asyncio closes a transport some turns of the loop later
-            await asyncio.sleep(0)
+        await _turns()  # and closes one some turns later
 
     async def _called(self, caller: socket.socket) -> None:
         writers: list[asyncio.StreamWriter] = []
@@ -123,10 +126,19 @@ async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
             await target.drain()
 
 
+async def _turns() -> None:
+    """Let the loop do what is due, and what that brings about."""
+    for _ in range(4):
+        await asyncio.sleep(0)
+
+
 async def _end(writer: asyncio.StreamWriter) -> None:
+    """Close it in peace, if its other end says goodbye in time, and nobody hurries."""
     writer.close()
-    with contextlib.suppress(OSError, TimeoutError, asyncio.CancelledError):
-        await asyncio.wait_for(writer.wait_closed(), 1.0)
+    try:
+        await asyncio.wait_for(writer.wait_closed(), _GOODBYE_S)
+    except (OSError, TimeoutError, asyncio.CancelledError):
+        writer.transport.abort()
 
 
 def server_context(pair: Path, authority: Path, keys: Path) -> ssl.SSLContext:
