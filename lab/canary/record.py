@@ -24,7 +24,8 @@ real one lies in the kernel's, and copies its ring into a second of that length.
 PIPE_SAMPLES = 12 * FRAME_SAMPLES + HEARD_SAMPLES
 """Frames that may wait on their way to a firmware that is busy: docs/threat-model.md."""
 LATE_SAMPLES = PIPE_SAMPLES + RING_SAMPLES
-"""So late may the newest sample be that a process holds, when it was stopped: the machine may be busy."""
+"""So late may the newest sample be that a program holds, when it was stopped: the machine may be busy. What
+the driver reads ahead of the program that holds the card does not make that one less late."""
 
 _DRIVERS_FORM = Form(SOUND, PCM, 6).name
 
@@ -130,18 +131,23 @@ def bound(looks: tuple[Look, ...], *, with_card: bool) -> int:
 
 
 def _too_old(look: Look, process: Process) -> Iterator[Fault]:
-    newest = max((_end(piece) for place in process.places for piece in place.found), default=look.given)
+    pieces = [piece for place in process.places for piece in place.found if not _is_drivers(process, piece)]
+    newest = max(map(_end, pieces), default=look.given)
     late = min(max(0, look.given - newest), LATE_SAMPLES)
     for place in process.places:
         for piece in place.found:
-            drivers = process.holds_card and piece.form == _DRIVERS_FORM
-            limit = DRIVER_SAMPLES if drivers else HEARD_SAMPLES + late
+            limit = late + (DRIVER_SAMPLES if _is_drivers(process, piece) else HEARD_SAMPLES)
             age = look.given - piece.first
             if age > limit:
                 what = (
                     f"{_ms(piece.samples)} of {piece.form} were {_ms(age)} old, of {_ms(limit)} that may be"
                 )
                 yield Fault(what, f"process {process.pid}, {place.name} at {place.address:#x}")
+
+
+def _is_drivers(process: Process, piece: Piece) -> bool:
+    """Whether it may lie in the driver's ring: that runs ahead of a program which is late to take it out."""
+    return process.holds_card and piece.form == _DRIVERS_FORM
 
 
 def _left_open(look: Look, place: Place) -> Iterator[Fault]:

@@ -54,6 +54,20 @@ def test_what_is_heard_and_the_drivers_ring_are_nothing_to_find(tmp_path: Path) 
     assert judged(tmp_path, made(opened=(frames_on_their_way,))).state == "holds"
 
 
+def late(by: int, program: int) -> Process:
+    """A process with the card whose ring is longer by `by`, and whose program was stopped `program` late."""
+    ring = Piece(RINGS.form, 64_000 - record.DRIVER_SAMPLES - by, record.DRIVER_SAMPLES + by)
+    holds = Place("[heap]", 4_096, 99_000, (ring, Piece("sound as int16", 64_000 - program - 320, 320)))
+    return msgspec.structs.replace(WITH_CARD, places=(holds,))
+
+
+def test_a_program_that_is_late_finds_a_longer_ring_and_no_other_does(tmp_path: Path) -> None:
+    assert judged(tmp_path, made(FIRMWARE, late(by=320, program=640))).state == "holds"
+    assert judged(tmp_path, made(FIRMWARE, late(by=320, program=0))).state == "found"
+    too_late = record.LATE_SAMPLES + 320
+    assert judged(tmp_path, made(FIRMWARE, late(by=0, program=too_late))).state == "found"
+
+
 def test_without_a_search_it_is_said_how_to_make_one(tmp_path: Path) -> None:
     result = make(CHECKS[0], Evidence(Given(tmp_path)))
     assert result.state == "not given"
