@@ -64,7 +64,7 @@ def late(by: int, program: int) -> Process:
 def test_a_program_that_is_late_finds_a_longer_ring_and_no_other_does(tmp_path: Path) -> None:
     assert judged(tmp_path, made(FIRMWARE, late(by=320, program=640))).state == "holds"
     assert judged(tmp_path, made(FIRMWARE, late(by=320, program=0))).state == "found"
-    too_late = record.LATE_SAMPLES + 320
+    too_late = record.LATE_SAMPLES + record.HEARD_SAMPLES
     assert judged(tmp_path, made(FIRMWARE, late(by=0, program=too_late))).state == "found"
 
 
