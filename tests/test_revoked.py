@@ -78,7 +78,7 @@ def test_a_certificate_that_is_revoked_costs_nothing_that_was_said(tmp_path: Pat
     home = settled(SecureHome(tmp_path, devices='approve = "claimed"'))
     config = new_speaker(home, tmp_path)
     devices = Devices(home.config.storage.devices)
-    with home.cloud():
+    with home.cloud() as cloud:
         ask(config, None)
         with closing(Played(config)) as played:
             device = played.speaker.parts.device
@@ -100,6 +100,7 @@ def test_a_certificate_that_is_revoked_costs_nothing_that_was_said(tmp_path: Pat
         with closing(Played(config)) as played:
             played.until(lambda: played.speaker.parts.line.up, "let in again")
             played.until(lambda: not played.speaker.parts.delivery.unacknowledged, "acknowledged")
+        assert cloud.settled.wait(PATIENCE_S), "forgotten, which comes after the acknowledgement"
     with closing(Vault(home.config.storage.vault)) as vault:
         kept = [held.state for held in vault.utterances()]
     said = 2 if phase in ("listening", "processing") else 1
