@@ -14,11 +14,15 @@ SCHEMA = "CREATE TABLE access (idx INTEGER PRIMARY KEY, utterance TEXT NOT NULL,
 ORIGIN = "overheard-cloud/access"
 
 
+Did = Literal["open", "read", "forget", "identify"]
+"""Heard the sound; read the words alone; deleted it; learned whose it is."""
+
+
 class Access(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One row: who did it to which utterance, why, and when (UTC)."""
 
     index: int
-    did: Literal["open", "forget"]
+    did: Did
     utterance: str
     device: str
     who: str
@@ -26,9 +30,7 @@ class Access(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     when: str
 
 
-def append(
-    sql: sqlite3.Connection, did: Literal["open", "forget"], whose: Whose, by: tuple[str, str, datetime]
-) -> None:
+def append(sql: sqlite3.Connection, did: Did, whose: Whose, by: tuple[str, str, datetime]) -> None:
     """Add a row, in the caller's transaction. by: who, why, when. The utterance must be one that came."""
     who, why, now = by
     index = sql.execute("SELECT count(*) FROM access").fetchone()[0]

@@ -1,6 +1,8 @@
 """The one way from the vault to plaintext. It never opens before it has written down for whom, and why."""
 
-from collections.abc import Iterable
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import NamedTuple
 
@@ -10,9 +12,9 @@ from cryptography.exceptions import InvalidTag
 from cloud_stub import access, pieces
 from cloud_stub.database import Database
 from cloud_stub.errors import NotKept, StorageError
-from cloud_stub.pieces import BEGIN, DATA_KEY, WORDS
+from cloud_stub.pieces import BEGIN, DATA_KEY, NOTES, PREPARED, WORDS
 from cloud_stub.whose import Whose
-from cloud_stub.wrapping import VaultKey, open_words
+from cloud_stub.wrapping import NOTES_DOMAIN, PREPARED_DOMAIN, VaultKey, open_words
 from device.envelope import Begin, EnvelopeError, Gap, Header, Opener, Segment
 from device.envelope.gaps import of_whole
 
@@ -40,6 +42,13 @@ class Recording(NamedTuple):
     gaps: tuple[Gap, ...]
 
 
+class Said(NamedTuple):
+    """What is written of a recording. words: None until there was an answer. notes: of people, by name."""
+
+    words: Words | None
+    notes: dict[str, str]
+
+
 class _Kept(NamedTuple):
     begin: bytes
     segments: dict[int, bytes]
@@ -61,19 +70,46 @@ class Door:
             NotKept: there is no such utterance, or it was forgotten.
             StorageError: the row cannot be written (then nothing is opened), or what is kept was altered.
         """
+        with self._passed("open", whose, (who, why, now)) as (sql, data_key):
+            begin = pieces.get(sql, whose, BEGIN)
+            assert begin is not None  # noqa: S101 (for the type checker: it stands beside its key)
+            kept = _Kept(begin, pieces.segments(sql, whose), pieces.get(sql, whose, WORDS))
+        with _whole(whose):
+            return self._opened(kept, data_key)
+
+    def read(self, whose: Whose, who: str, why: str, now: datetime) -> Said:
+        """What was heard, answered and noted, without the sound. Raises as `open` does."""
+        with self._passed("read", whose, (who, why, now)) as (sql, data_key):
+            words, notes = pieces.get(sql, whose, WORDS), pieces.get(sql, whose, NOTES)
+        with _whole(whose):
+            heard = msgspec.json.decode(open_words(data_key, words), type=Words) if words else None
+            return Said(heard, opened_notes(data_key, notes))
+
+    def open_prepared(self, whose: Whose, who: str, why: str, now: datetime) -> bytes:
+        """What was prepared for people to hear, instead of the sound itself. Raises as `open` does, and
+        NotKept when nothing was prepared.
+        """
+        with self._passed("open", whose, (who, why, now)) as (sql, data_key):
+            prepared = pieces.get(sql, whose, PREPARED)
+            if prepared is None:
+                raise not_kept(whose)
+        with _whole(whose):
+            return open_words(data_key, prepared, PREPARED_DOMAIN)
+
+    @contextmanager
+    def _passed(
+        self, did: access.Did, whose: Whose, by: tuple[str, str, datetime]
+    ) -> Iterator[tuple[sqlite3.Connection, bytes]]:
+        """The row, in a transaction in which ciphertext is read: it is durable before anything is opened."""
+        who, why, _ = by
         if not who.strip() or not why.strip():
             raise ValueError(f"door to {whose}: nobody or no reason named; say who opens it and why")
         with self._database.write() as sql:
             wrapped = pieces.get(sql, whose, DATA_KEY)
-            begin = pieces.get(sql, whose, BEGIN)
-            if wrapped is None or begin is None:
+            if wrapped is None or pieces.get(sql, whose, BEGIN) is None:
                 raise not_kept(whose)
-            access.append(sql, "open", whose, (who, why, now))
-            kept = _Kept(begin, pieces.segments(sql, whose), pieces.get(sql, whose, WORDS))
-        try:
-            return self._opened(kept, self._key.unwrap(wrapped))
-        except (EnvelopeError, InvalidTag, msgspec.MsgspecError) as error:
-            raise altered(whose) from error
+            access.append(sql, did, whose, by)
+            yield sql, self._key.unwrap(wrapped)
 
     def _opened(self, kept: _Kept, data_key: bytes) -> Recording:
         begin = Begin.parse(kept.begin)
@@ -83,6 +119,21 @@ class Door:
             return Recording(begin.header, pcm, None, None, None, gaps)
         words = msgspec.json.decode(open_words(data_key, kept.words), type=Words)
         return Recording(begin.header, pcm, words.heard, words.intent, words.answer, gaps)
+
+
+@contextmanager
+def _whole(whose: Whose) -> Iterator[None]:
+    try:
+        yield
+    except (EnvelopeError, InvalidTag, msgspec.MsgspecError) as error:
+        raise altered(whose) from error
+
+
+def opened_notes(data_key: bytes, sealed: bytes | None) -> dict[str, str]:
+    """The notes of people by name; none if there is no such piece. Raises InvalidTag when it was altered."""
+    if sealed is None:
+        return {}
+    return msgspec.json.decode(open_words(data_key, sealed, NOTES_DOMAIN), type=dict[str, str])
 
 
 def _joined(segment_samples: int, segments: Iterable[Segment]) -> tuple[bytes, tuple[Gap, ...]]:

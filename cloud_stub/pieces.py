@@ -10,8 +10,8 @@ from typing import Literal
 
 from cloud_stub.whose import Whose
 
-BEGIN, END, DATA_KEY, WORDS = -1, -2, -3, -4
-"""Names of pieces; a segment's name is its index."""
+BEGIN, END, DATA_KEY, WORDS, NOTES, PREPARED = -1, -2, -3, -4, -5, -6
+"""Names of pieces; a segment's name is its index. NOTES: of people; PREPARED: what people may hear of it."""
 
 VERSION = 2
 SCHEMA = """

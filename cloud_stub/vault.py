@@ -14,13 +14,13 @@ import msgspec
 from cloud_stub import access, held, pieces
 from cloud_stub.access import Access
 from cloud_stub.database import Database
-from cloud_stub.door import Door, Recording, Words, altered, not_kept
+from cloud_stub.door import Door, Recording, Said, Words, altered, not_kept, opened_notes
 from cloud_stub.errors import NotKept
 from cloud_stub.held import NOBODY_SPOKE, Held, State, is_cover, may_stay
-from cloud_stub.pieces import BEGIN, DATA_KEY, END, WORDS, Put
+from cloud_stub.pieces import BEGIN, DATA_KEY, END, NOTES, PREPARED, WORDS, Put
 from cloud_stub.private_files import private_directory
 from cloud_stub.whose import Whose
-from cloud_stub.wrapping import NONCE_BYTES, VaultKey, seal_words
+from cloud_stub.wrapping import NONCE_BYTES, NOTES_DOMAIN, PREPARED_DOMAIN, VaultKey, seal_words
 from device.envelope import Begin, EnvelopeError, Opener
 from device.ledger import Checkpoint
 
@@ -149,6 +149,24 @@ class Vault:
             sealed = seal_words(self._data_key(whose), plain, nonce or os.urandom(NONCE_BYTES))
             pieces.replace(sql, whose, WORDS, sealed)
 
+    def add_note(self, whose: Whose, name: str, text: str) -> None:
+        """Keep what a person said of it, in place of the note of that name; it goes when the recording goes.
+
+        Raises NotKept.
+        """
+        with self._database.write() as sql:
+            data_key = self._data_key(whose)
+            notes = opened_notes(data_key, pieces.get(sql, whose, NOTES)) | {name: text}
+            sealed = seal_words(data_key, msgspec.json.encode(notes), os.urandom(NONCE_BYTES), NOTES_DOMAIN)
+            pieces.replace(sql, whose, NOTES, sealed)
+
+    def put_prepared(self, whose: Whose, content: bytes) -> None:
+        """Keep what people may hear of it, sealed; it goes when the recording goes. Raises NotKept."""
+        with self._database.write() as sql:
+            key = self._data_key(whose)
+            sealed = seal_words(key, content, os.urandom(NONCE_BYTES), PREPARED_DOMAIN)
+            pieces.replace(sql, whose, PREPARED, sealed)
+
     def mark_answered(self, whose: Whose) -> None:
         """The answer is on its way, or will never be: give no other."""
         with self._database.write() as sql:
@@ -157,6 +175,22 @@ class Vault:
     def open(self, whose: Whose, who: str, why: str, now: datetime) -> Recording:
         """The door: written down durably, then opened. See `door.Door.open` for what it raises."""
         return self._door.open(whose, who, why, now)
+
+    def read(self, whose: Whose, who: str, why: str, now: datetime) -> Said:
+        """The door for words alone. See `door.Door.read`."""
+        return self._door.read(whose, who, why, now)
+
+    def open_prepared(self, whose: Whose, who: str, why: str, now: datetime) -> bytes:
+        """The door for what people may hear of it. See `door.Door.open_prepared`."""
+        return self._door.open_prepared(whose, who, why, now)
+
+    def identify(self, whose: Whose, who: str, why: str, now: datetime) -> str:
+        """Write down that somebody learns of which device it is, and why; then say it. Raises NotKept."""
+        with self._database.write() as sql:
+            if _state(sql, whose) == "forgotten":
+                raise not_kept(whose)
+            access.append(sql, "identify", whose, (who, why, now))
+        return whose.device
 
     def forget(self, whose: Whose, who: str, why: str, now: datetime) -> None:
         """Destroy the key and every byte of sound and words, in the file and in its log. Twice is harmless.

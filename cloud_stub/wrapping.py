@@ -15,6 +15,8 @@ from cloud_stub.private_files import keep
 KEY_BYTES = 32
 NONCE_BYTES = 12
 WORDS_DOMAIN = b"overheard/v1/words\0"
+NOTES_DOMAIN = b"overheard/v1/notes\0"
+PREPARED_DOMAIN = b"overheard/v1/prepared\0"
 
 
 class VaultKey:
@@ -44,20 +46,20 @@ class VaultKey:
             ) from error
 
 
-def seal_words(data_key: bytes, words: bytes, nonce: bytes) -> bytes:
-    """Words of an utterance sealed under its own data key, so that they go when it goes: nonce | ciphertext.
+def seal_words(data_key: bytes, words: bytes, nonce: bytes, domain: bytes = WORDS_DOMAIN) -> bytes:
+    """What belongs to an utterance under its data key, so that it goes when that goes: nonce | ciphertext.
 
-    nonce: 12 random bytes.
+    nonce: 12 random bytes. domain: what it is; another does not open it.
     """
-    return nonce + _words_cipher(data_key).encrypt(nonce, words, None)
+    return nonce + _cipher(data_key, domain).encrypt(nonce, words, None)
 
 
-def open_words(data_key: bytes, sealed: bytes) -> bytes:
+def open_words(data_key: bytes, sealed: bytes, domain: bytes = WORDS_DOMAIN) -> bytes:
     """What `seal_words` sealed. Raises InvalidTag when it was altered."""
     if len(sealed) < NONCE_BYTES:
         raise InvalidTag
-    return _words_cipher(data_key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], None)
+    return _cipher(data_key, domain).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], None)
 
 
-def _words_cipher(data_key: bytes) -> ChaCha20Poly1305:
-    return ChaCha20Poly1305(HKDFExpand(hashes.SHA256(), KEY_BYTES, WORDS_DOMAIN).derive(data_key))
+def _cipher(data_key: bytes, domain: bytes) -> ChaCha20Poly1305:
+    return ChaCha20Poly1305(HKDFExpand(hashes.SHA256(), KEY_BYTES, domain).derive(data_key))

@@ -120,6 +120,35 @@ def test_words_are_sealed_under_a_key_of_the_recording_itself(other, voice, now)
     assert b'"again"' not in again
 
 
+def test_what_people_said_of_it_and_may_hear_is_sealed_read_at_the_door_and_goes_with_it(other, voice, now):
+    spoken, folder = kept(other, voice), vault_folder(other)
+    for text in ("first thoughts", "plays the beatles"):
+        other.vault.add_note(spoken.whose, "reviewer", text)
+    other.vault.add_note(spoken.whose, "adjudicator", "agreed")
+    other.vault.put_prepared(spoken.whose, b"bleep" * 500)
+    disk = on_disk(folder)
+    assert not [word for word in (b"thoughts", b"plays the", b"agreed", b"bleepbleep") if word in disk]
+    said = other.vault.read(spoken.whose, "reviewer:r", "task 7", now)
+    assert said == (WORDS, {"reviewer": "plays the beatles", "adjudicator": "agreed"})
+    assert other.vault.open_prepared(spoken.whose, "reviewer:r", "task 7", now) == b"bleep" * 500
+    assert other.vault.identify(spoken.whose, "officer:o", "asked by the police", now) == voice.device
+    assert [row.did for row in other.vault.accesses()] == ["read", "open", "identify"]
+    other.vault.forget(spoken.whose, "owner", "asked for it", now)
+    for late in (other.vault.read, other.vault.open_prepared, other.vault.identify):
+        with pytest.raises(NotKept):
+            late(spoken.whose, "reviewer:r", "task 7", now)
+    with pytest.raises(NotKept):
+        other.vault.add_note(spoken.whose, "reviewer", "too late")
+    assert len(other.vault.accesses()) == 4  # nothing was opened, so nothing was written but the deletion
+
+
+def test_nothing_prepared_is_not_kept_and_leaves_no_row(other, voice, now):
+    spoken = kept(other, voice)
+    with pytest.raises(NotKept):
+        other.vault.open_prepared(spoken.whose, "reviewer:r", "task 7", now)
+    assert other.vault.accesses() == []
+
+
 def test_forgotten_is_gone_from_every_file(other, voice, now):
     spoken, stays = kept(other, voice), kept(other, voice)
     with sqlite3.connect(vault_folder(other) / "vault.sqlite") as sql:
