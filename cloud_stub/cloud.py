@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from cloud_stub.acks import Outgoing
 from cloud_stub.authority import Authority
 from cloud_stub.broker_files import cloud_context
+from cloud_stub.chores import Chores
 from cloud_stub.config import Config
 from cloud_stub.devices import Devices
 from cloud_stub.door import Words
@@ -26,8 +27,12 @@ from cloud_stub.ingest import Ingest
 from cloud_stub.keys import Keys
 from cloud_stub.link import Link
 from cloud_stub.response import Mind, Responses
+from cloud_stub.review.drawing import Prepare
+from cloud_stub.review.opening import open_review
+from cloud_stub.review.prepared import open_prepare
 from cloud_stub.vault import Vault
 from cloud_stub.whose import Whose
+from cloud_stub.wishes import Wishes
 from cloud_stub.witness import Witness
 from device.envelope import EnvelopeError, Header, downlink, topics
 
@@ -74,6 +79,10 @@ class Cloud:
     ) -> None:
         self.keys = Keys(config.storage.keys, config.keys, running)
         self.vault = Vault(config.storage.vault)
+        self.wishes = Wishes(config.storage.wishes)
+        self.review = open_review(config.storage.review, self.vault, self.wishes, config.review)
+        self._chores = Chores(self.vault, self.wishes, self.review)
+        self._prepare: Prepare | None = None
         self.witness = Witness(config.storage.heads, self.keys.witness)
         self.ingest = Ingest(self.vault, self.keys, config.ingest, self._enqueue, self.witness)
         self.failure: CloudError | None = None
@@ -95,7 +104,11 @@ class Cloud:
         self._link = Link(config.broker, address, self._take, self._came_up, self._in_flight.done, context)
         self._threads = [
             threading.Thread(target=self._guard, args=(work,), name=name, daemon=True)
-            for name, work in (("answers", self._answer_all), ("ticks", self._tick_on))
+            for name, work in (
+                ("answers", self._answer_all),
+                ("ticks", self._tick_on),
+                ("preparing", self._prepare_all),
+            )
         ]
 
     @property
@@ -142,6 +155,8 @@ class Cloud:
         self._link.stop()
         self.vault.close()
         self.witness.close()
+        self.review.close()
+        self.wishes.close()
 
     def say(self, message: Outgoing, *, retain: bool = False) -> None:
         """Publish something more, such as a command, signed by whoever made it."""
@@ -154,6 +169,7 @@ class Cloud:
             self._publish_all(self.ingest.expire(now))
             if self.up.is_set():
                 self._ask_for_heads(now)
+        self._chores.do(now)
         note = self.keys.note(now)  # without a link too: it also destroys the keys whose grace is over
         if self.up.is_set() and note != self._note:
             self._came_up()
@@ -168,8 +184,10 @@ class Cloud:
         now = self._clock()
         if not held.answered and now - held.completed <= self._within and self._asks(whose):
             self._say_nothing(held.header) if is_cover(held.header) else self._respond(held, held.header, now)
-        if not _saved(held):
+        if not _saved(held) or self.wishes.of(whose.device).keep == "never":
             self.vault.forget(whose, "machine", "not to be saved", self._clock())
+        elif not is_cover(held.header):
+            self.review.drawing.consider(whose, self._clock())
 
     def _ask_for_heads(self, now: datetime) -> None:
         """Ask devices whose ledgers grew for a head that goes on from the last one that was cosigned."""
@@ -265,6 +283,13 @@ class Cloud:
             finally:
                 self._answering_since = None
                 self._in_flight.done()
+
+    def _prepare_all(self) -> None:
+        """Make what people may hear of what was drawn: slowly, and one at a time."""
+        while not self.over.wait(TICK_S):
+            while self.review.drawing.waits() and not self.over.is_set():
+                self._prepare = self._prepare or open_prepare()
+                self.review.drawing.prepare_next(self._prepare, self._clock())
 
     def _tick_on(self) -> None:
         while not self.over.wait(TICK_S):

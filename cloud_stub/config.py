@@ -47,6 +47,21 @@ class StorageSection(_Section, frozen=True):
         return Path(self.directory) / "heads"
 
     @property
+    def wishes(self) -> Path:
+        """The folder of what owners wish."""
+        return Path(self.directory) / "wishes"
+
+    @property
+    def review(self) -> Path:
+        """The folder of what was drawn for people, and of who does what with it."""
+        return Path(self.directory) / "review"
+
+    @property
+    def people(self) -> Path:
+        """The folder of who may sign in."""
+        return Path(self.directory) / "people"
+
+    @property
     def devices(self) -> Path:
         """The folder of what is known of devices."""
         return Path(self.directory) / "devices"
@@ -101,6 +116,23 @@ class WitnessSection(_Section, frozen=True):
     every_s: Positive
 
 
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
+class ReviewSection(_Section, frozen=True):
+    """How little is heard by people, and how much one person hears."""
+
+    share: Share
+    declared_share: Share
+    double_share: Share
+    most_word_errors: Share
+    lease_s: Positive
+    plays: Annotated[int, msgspec.Meta(ge=1, le=100)]
+    per_shift: Annotated[int, msgspec.Meta(ge=1, le=200)]
+    work_s: Positive
+    after_stop_s: Positive
+
+
 class Config(_Section, frozen=True):
     """All settings. A component is handed its own section, never this."""
 
@@ -111,6 +143,7 @@ class Config(_Section, frozen=True):
     ingest: IngestSection
     answer: AnswerSection
     witness: WitnessSection
+    review: ReviewSection
 
 
 def load(path: Path | None) -> Config:

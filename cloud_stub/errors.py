@@ -6,7 +6,8 @@
     ├── KeyFileError       5, mend or restore a key
     ├── StorageError       6, make room, or restore the vault
     ├── NotKept            6, ask for an utterance that is there
-    └── NoDevice           6, name a device that has asked
+    ├── NoDevice           6, name a device that has asked
+    └── NoTask             6, take a task first
 
 Every message is one line: where, what, and what to do next. What arrives from the network is never
 an error: `ingest.Ingest` counts it.
@@ -51,5 +52,11 @@ class NotKept(CloudError, LookupError):  # noqa: N818 (it says what is the case)
 
 class NoDevice(CloudError, LookupError):  # noqa: N818 (it says what is the case)
     """No device of that id has ever asked."""
+
+    exit_code = 6
+
+
+class NoTask(CloudError, LookupError):  # noqa: N818 (it says what is the case)
+    """The task is not there, not this person's, or over: which of these, nobody is told."""
 
     exit_code = 6

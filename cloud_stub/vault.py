@@ -131,6 +131,19 @@ class Vault:
             which = "WHERE ?1 IS NULL OR u.device = ?1 ORDER BY begun, u.device, id"
             return held.select(sql, which, (device,))
 
+    def devices(self) -> list[str]:
+        """Every device of which something is kept."""
+        query = "SELECT DISTINCT device FROM utterance WHERE state != 'forgotten' ORDER BY device"
+        with self._database.read() as sql:
+            return [device for (device,) in sql.execute(query)]
+
+    def complete_before(self, device: str, before: datetime) -> list[Whose]:
+        """The recordings of a device that began before then, the oldest first."""
+        query = "SELECT device, id FROM utterance WHERE device = ? AND begun < ? AND state = 'complete'"
+        with self._database.read() as sql:
+            rows = sql.execute(f"{query} ORDER BY begun", (device, before.timestamp()))
+            return [Whose(*row) for row in rows]
+
     def count_arriving(self, device: str) -> int:
         """How many utterances of a device are arriving."""
         query = "SELECT count(*) FROM utterance WHERE device = ? AND state = 'arriving'"

@@ -1,0 +1,81 @@
+"""What owners wish, and that time alone carries it out."""
+
+from datetime import timedelta
+
+import pytest
+
+from cloud_stub.chores import AT_ONCE, Chores
+from cloud_stub.errors import StorageError
+from cloud_stub.wishes import KEEPS, Wish, Wishes
+from tests.cloud_stub.conftest import NOW
+from tests.cloud_stub.review.conftest import House
+
+
+@pytest.fixture
+def house(tmp_path, voice):
+    made = House(tmp_path / "cloud", voice)
+    yield made
+    made.close()
+
+
+def test_without_a_word_nobody_listens_and_it_is_kept_three_months(tmp_path):
+    wishes = Wishes(tmp_path)
+    assert wishes.of("any") == Wish("3_months", review=False)
+    assert wishes.since("any") is None
+    wishes.say("any", Wish("never", review=True), NOW)
+    wishes.close()
+    again = Wishes(tmp_path)
+    assert (again.of("any"), again.since("any")) == (Wish("never", review=True), NOW)
+    with pytest.raises(ValueError, match="unknown keep"):
+        again.say("any", Wish("for_ever"), NOW)  # type: ignore[arg-type]
+    again.close()
+
+
+@pytest.mark.parametrize(("keep", "days"), [("3_months", 92), ("18_months", 549)])
+def test_what_is_kept_long_enough_is_shredded_to_the_day(house, keep, days):
+    spoken = house.say(draw=False)
+    house.wishes.say(house.voice.device, Wish(keep), NOW)
+    chores = Chores(house.vault, house.wishes, house.review)
+    chores.do(NOW + timedelta(days=days, seconds=-1))
+    assert not house.forgotten(spoken.whose)
+    chores.do(NOW + timedelta(days=days, minutes=2))
+    assert house.forgotten(spoken.whose)
+    assert house.vault.accesses()[-1].why == f"its owner's wish: keep {keep}"
+
+
+def test_until_deleted_is_until_deleted(house):
+    spoken = house.say(draw=False)
+    Chores(house.vault, house.wishes, house.review).do(NOW + timedelta(days=9999))
+    assert not house.forgotten(spoken.whose)
+
+
+def test_chores_are_done_once_a_minute_and_at_once_when_the_clock_goes_back(house):
+    house.ready()
+    chores = Chores(house.vault, house.wishes, house.review)
+    chores.do(NOW)
+    house.wishes.say(house.voice.device, Wish(review=False), NOW)
+    waiting = lambda: house.drawing.withdraw_refused(NOW)  # noqa: E731
+    chores.do(NOW + timedelta(seconds=59))
+    assert waiting() == 1  # nobody did it before
+    chores.do(NOW - timedelta(days=1))
+    assert waiting() == 0
+
+
+def test_many_are_shredded_a_few_at_a_time(house):
+    for _ in range(3):
+        house.say(draw=False)
+    house.wishes.say(house.voice.device, Wish("never"), NOW)
+    chores = Chores(house.vault, house.wishes, house.review)
+    assert AT_ONCE > 3
+    assert chores.shred(NOW + timedelta(days=1)) == 3
+
+
+def test_a_damaged_file_is_one_line(tmp_path):
+    (tmp_path / "wishes.sqlite").write_bytes(b"nonsense" * 1000)
+    with pytest.raises(StorageError, match=r"wishes\.sqlite: .*; restore it"):
+        Wishes(tmp_path)
+
+
+def test_every_keep_has_a_length():
+    assert [Wish(each).kept_for for each in KEEPS][-1] is None
+    assert all(Wish(each).kept_for is not None for each in KEEPS[:-1])
