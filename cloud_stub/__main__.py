@@ -6,6 +6,7 @@ import signal
 import sys
 from contextlib import closing, nullcontext
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from types import FrameType
 
 import msgspec
@@ -25,6 +26,10 @@ _SOON_S = 5.0
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(broker_commands.app, name="broker")
 app.add_typer(device_commands.app, name="devices")
+if find_spec("argon2") is not None:  # of the extra `cloud`
+    from cloud_stub import people_commands
+
+    app.add_typer(people_commands.app, name="people")
 
 
 @app.command()

@@ -44,8 +44,6 @@ class Chores:
                 continue
             for whose in self._vault.complete_before(device, now - wish.kept_for)[: AT_ONCE - done]:
                 with suppress(NotKept):
-                    self._vault.forget(
-                        whose, "machine", f"its owner's wish: keep {wish.keep}", now
-                    )
+                    self._vault.forget(whose, "machine", f"its owner's wish: keep {wish.keep}", now)
                     done += 1
         return done

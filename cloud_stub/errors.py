@@ -7,7 +7,8 @@
     ├── StorageError       6, make room, or restore the vault
     ├── NotKept            6, ask for an utterance that is there
     ├── NoDevice           6, name a device that has asked
-    └── NoTask             6, take a task first
+    ├── NoTask             6, take a task first
+    └── PersonError        6, name somebody who is there, or do what the rules allow
 
 Every message is one line: where, what, and what to do next. What arrives from the network is never
 an error: `ingest.Ingest` counts it.
@@ -58,5 +59,11 @@ class NoDevice(CloudError, LookupError):  # noqa: N818 (it says what is the case
 
 class NoTask(CloudError, LookupError):  # noqa: N818 (it says what is the case)
     """The task is not there, not this person's, or over: which of these, nobody is told."""
+
+    exit_code = 6
+
+
+class PersonError(CloudError, ValueError):
+    """Nobody of that name, or something that the rules about people do not allow."""
 
     exit_code = 6

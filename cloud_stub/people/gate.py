@@ -1,0 +1,38 @@
+"""The one place that says yes or no. It asks `roles.MAY`, and how sure it is of who asks. Pure."""
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+from cloud_stub.people.people import Person
+from cloud_stub.people.roles import LISTENS, STEP_UP, Action, may
+from cloud_stub.people.sessions import Session
+
+FRESH = timedelta(minutes=5)
+
+Why = Literal["sign_in", "second_factor", "step_up", "role"]
+
+
+class Refused(Exception):  # noqa: N818 (it says what happened)
+    """No. `why` says what is missing; "role" also stands for what does not exist."""
+
+    def __init__(self, why: Why) -> None:
+        super().__init__(why)
+        self.why: Why = why
+
+
+def check(session: Session | None, action: Action, now: datetime) -> Person:
+    """Whoever may do this now. Raises Refused.
+
+    A second factor is wanted of all staff, always, and of owners for whatever reaches sound or words; a fresh
+    one for what is in STEP_UP.
+    """
+    if session is None or session.person.suspended is not None:
+        raise Refused("sign_in")
+    if not may(session.person.roles, action):
+        raise Refused("role")
+    wanted = session.person.roles != {"owner"} or action in LISTENS | STEP_UP
+    if wanted and session.second is None:
+        raise Refused("second_factor")
+    if action in STEP_UP and not (session.second and now - session.second <= FRESH):
+        raise Refused("step_up")
+    return session.person

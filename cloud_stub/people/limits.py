@@ -1,0 +1,44 @@
+"""How often somebody may guess: after a few failures the wait doubles. In memory, and bounded. Pure but
+for that.
+"""
+
+from collections import OrderedDict
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+FREE = 5
+FIRST = timedelta(seconds=2)
+LONGEST = timedelta(minutes=15)
+MOST_KEYS = 10_000
+
+
+class _Failed(NamedTuple):
+    times: int
+    last: datetime
+
+
+class Limits:
+    """Failures by key: a name, an address. From one thread at a time (the pages' loop)."""
+
+    def __init__(self) -> None:
+        self._failed: OrderedDict[str, _Failed] = OrderedDict()
+
+    def wait(self, key: str, now: datetime) -> timedelta:
+        """How long until this key may try; nothing for at once."""
+        failed = self._failed.get(key)
+        if failed is None or failed.times < FREE:
+            return timedelta()
+        doubled: timedelta = min(FIRST * (1 << min(failed.times - FREE, 20)), LONGEST)
+        return max(timedelta(), failed.last + doubled - now)
+
+    def failed(self, key: str, now: datetime) -> None:
+        """It was wrong."""
+        before = self._failed.pop(key, None)
+        times = 0 if before is None or now - before.last > LONGEST else before.times
+        self._failed[key] = _Failed(times + 1, now)
+        while len(self._failed) > MOST_KEYS:
+            self._failed.popitem(last=False)
+
+    def passed(self, key: str) -> None:
+        """It was right."""
+        self._failed.pop(key, None)
