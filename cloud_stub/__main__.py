@@ -8,6 +8,7 @@ from contextlib import closing, nullcontext
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import msgspec
 import typer
@@ -17,9 +18,12 @@ from cloud_stub.broker import Broker, open_broker, open_own_broker
 from cloud_stub.broker_commands import ConfigFile
 from cloud_stub.cloud import Cloud
 from cloud_stub.config import Config, load
-from cloud_stub.errors import CloudError, KeyFileError
+from cloud_stub.errors import CloudError, ConfigError, KeyFileError
 from cloud_stub.keys import Keys
 from cloud_stub.service import watch_over
+
+if TYPE_CHECKING:
+    from cloud_stub.web.serve import Pages
 
 _SOON_S = 5.0
 
@@ -79,8 +83,10 @@ def _serve(settings: Config, port: int, broker: Broker | None) -> None:
         signal.signal(number, end)
     kind = broker.kind if broker else "of its own"
     with closing(cloud.vault), broker or nullcontext():
+        pages = None
         try:
             cloud.start()
+            pages = _pages(cloud, settings)
             where = f"{settings.broker.host}:{port}"
             typer.echo(f"ready: broker {kind} at {where}, root {cloud.keys.vkey}")
             typer.echo(voice_line())
@@ -88,9 +94,31 @@ def _serve(settings: Config, port: int, broker: Broker | None) -> None:
                 typer.echo(f"no connection to a broker at {where} yet; trying on")
             watch_over(cloud)
         finally:
+            if pages is not None:
+                pages.stop()
             cloud.stop()
     if cloud.failure is not None:
         raise cloud.failure
+
+
+def _pages(cloud: Cloud, settings: Config) -> "Pages | None":
+    """The pages, if the settings want any. Raises ConfigError where their packages are not installed."""
+    if not settings.web.port:
+        return None
+    if find_spec("fastapi") is None or find_spec("argon2") is None:
+        raise ConfigError("[web] port: the pages need the extra `cloud`; run: scripts/setup .venv cloud")
+    from cloud_stub.people.people import People
+    from cloud_stub.web.parts import make_parts
+    from cloud_stub.web.serve import Pages
+
+    people = People(settings.storage.people)
+    site = settings.web.seen_at
+    pages = Pages(
+        make_parts(cloud.vault, cloud.wishes, cloud.review, people, cloud.clock, site), settings.web
+    )
+    pages.start()
+    typer.echo(f"pages: {site}")
+    return pages
 
 
 def main() -> int:

@@ -94,7 +94,7 @@ class Cloud:
         self._mind = mind
         self._responses = Responses(self.keys.signer, config.answer.pad_s)
         self._watch = watch
-        self._clock = clock
+        self.clock = clock
         self._note = ""
         self._in_flight = InFlight()
         self._taking = threading.Lock()
@@ -164,7 +164,7 @@ class Cloud:
 
     def tick(self) -> None:
         """What time alone brings about: truncation, shredding, a new reader key. Done every second."""
-        now = self._clock()
+        now = self.clock()
         with self._taking:
             self._publish_all(self.ingest.expire(now))
             if self.up.is_set():
@@ -181,13 +181,13 @@ class Cloud:
         held = self.vault.find(whose)
         if held is None or held.state != "complete" or held.completed is None or held.header is None:
             return
-        now = self._clock()
+        now = self.clock()
         if not held.answered and now - held.completed <= self._within and self._asks(whose):
             self._say_nothing(held.header) if is_cover(held.header) else self._respond(held, held.header, now)
         if not _saved(held) or self.wishes.of(whose.device).keep == "never":
-            self.vault.forget(whose, "machine", "not to be saved", self._clock())
+            self.vault.forget(whose, "machine", "not to be saved", self.clock())
         elif not is_cover(held.header):
-            self.review.drawing.consider(whose, self._clock())
+            self.review.drawing.consider(whose, self.clock())
 
     def _ask_for_heads(self, now: datetime) -> None:
         """Ask devices whose ledgers grew for a head that goes on from the last one that was cosigned."""
@@ -207,7 +207,7 @@ class Cloud:
         """Certificates are given where a broker asks for them."""
         if not config.broker.tls:
             return None
-        authority = Authority(config.storage.keys, "ca", self._clock())
+        authority = Authority(config.storage.keys, "ca", self.clock())
         return Enrolment(Devices(config.storage.devices), authority, self.keys.signer, config.devices)
 
     def _asks(self, whose: Whose) -> bool:
@@ -240,7 +240,7 @@ class Cloud:
         before = [each for each in said if each.ledger_index < held.ledger_index]
         last = max(before, key=lambda each: each.ledger_index, default=held)
         for each in (last, held):
-            self.vault.forget(each.whose, "owner", "delete_last", self._clock())
+            self.vault.forget(each.whose, "owner", "delete_last", self.clock())
 
     def _take(self, topic: str, payload: bytes) -> None:
         if self._watch is not None:
@@ -248,13 +248,13 @@ class Cloud:
         asked = topics.parse(topic)
         with self._guarded(), self._taking:
             if asked is not None and asked.kind == "request" and self.enrolment is not None:
-                self._publish_all(self.enrolment.take(asked.device or "", payload, self._clock()))
+                self._publish_all(self.enrolment.take(asked.device or "", payload, self.clock()))
             else:
-                self._publish_all(self.ingest.take(topic, payload, self._clock()))
+                self._publish_all(self.ingest.take(topic, payload, self.clock()))
 
     def _came_up(self) -> None:
         with self._guarded():
-            self._note = self.keys.note(self._clock())
+            self._note = self.keys.note(self.clock())
             self._publish(Outgoing(topics.KEYS, self._note.encode()), retain=True)
 
     def _publish_all(self, messages: list[Outgoing]) -> None:
@@ -289,7 +289,7 @@ class Cloud:
         while not self.over.wait(TICK_S):
             while self.review.drawing.waits() and not self.over.is_set():
                 self._prepare = self._prepare or open_prepare()
-                self.review.drawing.prepare_next(self._prepare, self._clock())
+                self.review.drawing.prepare_next(self._prepare, self.clock())
 
     def _tick_on(self) -> None:
         while not self.over.wait(TICK_S):

@@ -224,6 +224,11 @@ class Vault:
         with self._database.read() as sql:
             return access.rows(sql, device)
 
+    def proved_accesses(self, device: str) -> list[access.Proved]:
+        """The rows of one device, each with its proof of inclusion."""
+        with self._database.read() as sql:
+            return access.proved(sql, device)
+
     def access_head(self) -> Checkpoint:
         """The Merkle head of the access ledger, to be signed."""
         with self._database.read() as sql:
