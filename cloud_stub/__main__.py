@@ -31,9 +31,11 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 app.add_typer(broker_commands.app, name="broker")
 app.add_typer(device_commands.app, name="devices")
 if find_spec("argon2") is not None:  # of the extra `cloud`
-    from cloud_stub import people_commands
+    from cloud_stub import control_commands, people_commands
 
     app.add_typer(people_commands.app, name="people")
+    app.command()(control_commands.audit)
+    app.command()(control_commands.simulate)
 
 
 @app.command()
