@@ -46,8 +46,17 @@ def listenings(rows: Sequence[Access], utterance: str | None = None) -> tuple[Li
     for row in rows:
         role = row.who.split(":")[0]
         if role in PEOPLE and utterance in (None, row.utterance):
-            found.append(Listening(row.when[:16].replace("T", " "), PEOPLE[role], row.did, row.why))
+            found.append(
+                Listening(row.when[:16].replace("T", " "), PEOPLE[role], row.did, _purpose(role, row.why))
+            )
     return tuple(found)
+
+
+def _purpose(role: str, why: str) -> str:
+    """In words for the owner: the id of a task says nothing to anybody but an auditor."""
+    if why.startswith("task "):
+        return "two reviewers differed" if role == "adjudicator" else "of a random share: was it understood?"
+    return why
 
 
 def entry(vault: Vault, held: Held, rows: Sequence[Access], who: str, now: datetime) -> Entry | None:

@@ -17,7 +17,7 @@ from tests.cloud_stub.web.served import served
 
 CHROMIUM = shutil.which("chromium")
 if CHROMIUM is None:
-    pytest.skip("needs chromium", allow_module_level=True)
+    pytest.skip("no chromium", allow_module_level=True)
 
 from axe_playwright_python.sync_playwright import Axe  # noqa: E402
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
