@@ -37,6 +37,12 @@ from cloud_stub.witness import Witness
 from device.envelope import EnvelopeError, Header, downlink, topics
 
 TICK_S = 1.0
+AT_ONCE, MOST_MAIL = 200, 2000
+"""So many messages are taken in one transaction; so many may wait for it."""
+
+OVERLAP = timedelta(seconds=10)
+"""A worker's transaction may take so long."""
+
 STUCK_TICKS = 60
 """No answer takes so long, but one that never ends."""
 
@@ -78,7 +84,7 @@ class Cloud:
         running: Callable[[], float] = monotonic,
     ) -> None:
         self.keys = Keys(config.storage.keys, config.keys, running)
-        self.vault = Vault(config.storage.vault)
+        self.vault = Vault(config.storage.vault, config.storage.database)
         self.wishes = Wishes(config.storage.wishes)
         self.review = open_review(config.storage.review, self.vault, self.wishes, config.review)
         self._chores = Chores(self.vault, self.wishes, self.review)
@@ -98,16 +104,23 @@ class Cloud:
         self._note = ""
         self._in_flight = InFlight()
         self._taking = threading.Lock()
+        self._mail: queue.Queue[tuple[str, bytes] | None] = queue.Queue(MOST_MAIL)
         self._jobs: queue.SimpleQueue[Whose | None] = queue.SimpleQueue()
         self.enrolment = self._open_enrolment(config)
         context = cloud_context(config.storage.keys) if config.broker.tls else None
+        self._workers = config.ingest.workers
+        self._looked = self.clock()
+        self._seen: set[Whose] = set()
         self._link = Link(config.broker, address, self._take, self._came_up, self._in_flight.done, context)
+        if self._workers:
+            self._link.wanted = topics.UP_BESIDES
         self._threads = [
             threading.Thread(target=self._guard, args=(work,), name=name, daemon=True)
             for name, work in (
                 ("answers", self._answer_all),
                 ("ticks", self._tick_on),
                 ("preparing", self._prepare_all),
+                ("mail", self._take_mail),
             )
         ]
 
@@ -149,6 +162,7 @@ class Cloud:
         """Finish the answer under way, disconnect, close the vault; what waits is for the next start."""
         self.over.set()
         self._jobs.put(None)
+        self._mail.put(None)
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join(timeout=30.0)
@@ -169,6 +183,8 @@ class Cloud:
             self._publish_all(self.ingest.expire(now))
             if self.up.is_set():
                 self._ask_for_heads(now)
+        if self._workers:
+            self._look_for_completed(now)
         self._chores.do(now)
         note = self.keys.note(now)  # without a link too: it also destroys the keys whose grace is over
         if self.up.is_set() and note != self._note:
@@ -188,6 +204,15 @@ class Cloud:
             self.vault.forget(whose, "machine", "not to be saved", self.clock())
         elif not is_cover(held.header):
             self.review.drawing.consider(whose, self.clock())
+
+    def _look_for_completed(self, now: datetime) -> None:
+        """What workers completed since the last look, a little overlapping."""
+        found = {
+            held.whose for held in self.vault.completed_since(self._looked - OVERLAP) if not held.answered
+        }
+        for whose in found - self._seen:
+            self._enqueue(whose)
+        self._seen, self._looked = found, now
 
     def _ask_for_heads(self, now: datetime) -> None:
         """Ask devices whose ledgers grew for a head that goes on from the last one that was cosigned."""
@@ -246,11 +271,27 @@ class Cloud:
         if self._watch is not None:
             self._watch.arrived(topic, payload)
         asked = topics.parse(topic)
-        with self._guarded(), self._taking:
-            if asked is not None and asked.kind == "request" and self.enrolment is not None:
+        if asked is not None and asked.kind == "request" and self.enrolment is not None:
+            with self._guarded(), self._taking:
                 self._publish_all(self.enrolment.take(asked.device or "", payload, self.clock()))
-            else:
-                self._publish_all(self.ingest.take(topic, payload, self.clock()))
+            return
+        if self.over.is_set():
+            return  # nobody takes it any more: its device will send it again
+        self._in_flight.begin()
+        self._mail.put((topic, payload))  # waits while the vault is slower than the broker
+
+    def _take_mail(self) -> None:
+        """Everything that has come meanwhile, at once: what costs is the sync, not the message."""
+        while (first := self._mail.get()) is not None:
+            letters = [first]
+            while (
+                len(letters) < AT_ONCE and not self._mail.empty() and (more := self._mail.get()) is not None
+            ):
+                letters.append(more)
+            with self._taking:
+                self._publish_all(self.ingest.take_all(letters, self.clock()))
+            for _ in letters:
+                self._in_flight.done()
 
     def _came_up(self) -> None:
         with self._guarded():

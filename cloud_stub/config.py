@@ -25,6 +25,7 @@ class StorageSection(_Section, frozen=True):
     """Where keys and recordings are kept."""
 
     directory: str
+    database: str
 
     @property
     def keys(self) -> Path:
@@ -100,6 +101,7 @@ class IngestSection(_Section, frozen=True):
 
     truncated_after_s: Positive
     unsaved_kept_s: Positive
+    workers: Annotated[int, msgspec.Meta(ge=0, le=64)]
     arriving_per_device: Annotated[int, msgspec.Meta(ge=1, le=1000)]
 
 
@@ -189,7 +191,9 @@ def load(path: Path | None) -> Config:
     if config.web.host not in (HOST, "localhost") and not (config.web.certificate and config.web.key):
         raise ConfigError(f"{where}: pages beyond this machine need [web] certificate and key; set both")
     directory = (path.parent if path else Path()) / config.storage.directory
-    return msgspec.structs.replace(config, storage=StorageSection(directory=str(directory)))
+    return msgspec.structs.replace(
+        config, storage=msgspec.structs.replace(config.storage, directory=str(directory))
+    )
 
 
 def _read(path: Path) -> dict[str, Any]:

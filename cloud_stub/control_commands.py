@@ -105,7 +105,7 @@ def _of_cloud(settings: Config) -> Report:
         raise StorageError(f"{storage.vault}: no cloud keeps anything there; name its settings with --config")
     refuse_root(Path(storage.directory))
     with (
-        closing(Vault(storage.vault)) as vault,
+        closing(Vault(storage.vault, storage.database)) as vault,
         closing(Wishes(storage.wishes)) as wishes,
         closing(open_review(storage.review, vault, wishes, settings.review)) as review,
         closing(People(storage.people)) as people,

@@ -27,7 +27,7 @@ LONG = {
 
 INSTALLED = (
     "ALSA: ", "espeak-ng is not", "libusb is not", "mosquitto is not", "nftables is not", "no chromium",
-    "no gcc", "not installed: ", "systemd-analyze is not",
+    "no gcc", "not installed: ", "postgresql is not", "systemd-analyze is not",
 )  # fmt: skip
 """How a skip begins whose cause .ci/run installs. There it would hide that the real thing was never tried."""
 
