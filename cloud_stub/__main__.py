@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from cloud_stub import broker_commands, device_commands
+from cloud_stub import broker_commands, catalogue_commands, device_commands
 from cloud_stub.broker import Broker, open_broker, open_own_broker
 from cloud_stub.broker_commands import ConfigFile
 from cloud_stub.cloud import Cloud
@@ -33,6 +33,7 @@ _SOON_S = 5.0
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(broker_commands.app, name="broker")
 app.add_typer(device_commands.app, name="devices")
+app.command()(catalogue_commands.catalogue)
 if find_spec("argon2") is not None:  # of the extra `cloud`
     from cloud_stub import control_commands, people_commands
 

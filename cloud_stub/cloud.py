@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol
 
@@ -109,6 +110,7 @@ class Cloud:
         self.enrolment = self._open_enrolment(config)
         context = cloud_context(config.storage.keys) if config.broker.tls else None
         self._workers = config.ingest.workers
+        self._hearing = config.hearing
         self._looked = self.clock()
         self._seen: set[Whose] = set()
         self._link = Link(config.broker, address, self._take, self._came_up, self._in_flight.done, context)
@@ -149,8 +151,12 @@ class Cloud:
         """Open the mind, take up what a stop left unanswered, begin to connect."""
         if self._mind is None:
             from cloud_stub.hearing import open_mind
+            from cloud_stub.hearing.artists import NAMES
+            from cloud_stub.hearing.mind import Settings
 
-            self._mind = open_mind()
+            chosen = self._hearing
+            artists = Path(chosen.artists) if chosen.artists else NAMES
+            self._mind = open_mind(Settings(artists, ears=chosen.ears, may_leave=chosen.may_leave))
         for held in self.vault.utterances():
             if held.state == "complete" and not (held.answered and _saved(held)):
                 self._enqueue(held.whose)

@@ -150,6 +150,14 @@ class WebSection(_Section, frozen=True):
         return self.site or f"http://localhost:{self.port}"
 
 
+class HearingSection(_Section, frozen=True):
+    """Which ears, and which musicians they know."""
+
+    ears: Annotated[str, msgspec.Meta(min_length=1)]
+    may_leave: bool
+    artists: str
+
+
 class Config(_Section, frozen=True):
     """All settings. A component is handed its own section, never this."""
 
@@ -162,6 +170,7 @@ class Config(_Section, frozen=True):
     witness: WitnessSection
     review: ReviewSection
     web: WebSection
+    hearing: HearingSection
 
 
 def load(path: Path | None) -> Config:

@@ -32,6 +32,9 @@ LOOK_EVERY_S = 0.2
 """So often a worker looks whether what it holds was waited for by another."""
 
 
+LINGER_S = 0.03
+
+
 class _Letter(NamedTuple):
     topic: str
     payload: bytes
@@ -78,6 +81,9 @@ class Worker:
             letters = [self._mail.get(timeout=LOOK_EVERY_S)]
         except queue.Empty:
             return []
+        self.over.wait(
+            LINGER_S
+        )  # more will come: they share a sync, and the file's lock changes hands less often
         while len(letters) < AT_ONCE and not self._mail.empty():
             letters.append(self._mail.get_nowait())
         return letters
