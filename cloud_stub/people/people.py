@@ -164,7 +164,7 @@ class People:
         if not matches(password, row[1] if row else None):
             return None
         if is_outdated(row[1]):
-            self._renew(*row, password)
+            self._renew(row[0], row[1], password)
         return self.find(row[0])
 
     def _renew(self, person_id: str, seen: str, password: str) -> None:
