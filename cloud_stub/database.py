@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,9 @@ _WHAT_NEXT = {
     sqlite3.SQLITE_NOTADB: "restore it from a backup, or move it away to begin an empty one",
     sqlite3.SQLITE_BUSY: "another program holds it, stop that one",
 }
+
+
+CHECKPOINTS, CHECKPOINT_S = 100, 0.05
 
 
 class Database:
@@ -93,7 +97,11 @@ class Database:
         with self._lock, self._in_one_line():
             if self._sql.in_transaction:
                 return
-            busy, _, _ = self._sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            for _ in range(CHECKPOINTS):  # SQLite waits for readers, but not for another's checkpoint
+                busy, _, _ = self._sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                if not busy:
+                    return
+                time.sleep(CHECKPOINT_S)
         if busy:
             raise StorageError(
                 f"{self.path}-wal: in use, so what was deleted is still in it; stop its other readers"

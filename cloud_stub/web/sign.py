@@ -6,7 +6,7 @@ import segno
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import Response
 
-from cloud_stub.people.gate import Refused
+from cloud_stub.people.gate import Refused, is_fresh
 from cloud_stub.people.people import Person
 from cloud_stub.people.sessions import Session
 from cloud_stub.web.visit import BadForm, Posted, Seen, Visit, visit
@@ -155,10 +155,12 @@ def _known(who: Visit) -> Session:
 
 
 def _may_enrol(who: Visit) -> Person:
-    """Somebody new with the password alone; everybody else after showing a factor they have."""
+    """Somebody new with the password alone; everybody else right after showing a factor they have: else
+    whoever has taken over a session would make one of their own, and it would count as fresh.
+    """
     session = _known(who)
-    if session.person.factors & {"totp", "passkey"} and session.second is None:
-        raise Refused("second_factor")
+    if session.person.factors & {"totp", "passkey"} and not is_fresh(session, who.now):
+        raise Refused("step_up")
     return session.person
 
 

@@ -19,6 +19,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from cloud_stub.broker import open_broker
 from cloud_stub.crew import Crew
 from cloud_stub.database import Database
+from cloud_stub.errors import StorageError
 from cloud_stub.keys import Keys
 from cloud_stub.loopback import free_port
 from cloud_stub.vault import Vault
@@ -123,6 +124,28 @@ def test_a_worker_ends_when_it_is_told_to(tmp_path):
         wait_for(heads.exists)
         worker.terminate()
         assert worker.wait(30) in (0, -signal.SIGTERM)  # perhaps before it listens to signals
+
+
+def test_many_open_and_shred_one_file_at_once(tmp_path):
+    schema, start, failed = "CREATE TABLE one (a);", threading.Barrier(6), []
+
+    def use():
+        start.wait()
+        try:
+            for _ in range(20):
+                with closing(Database(tmp_path / "many.sqlite", schema, 3)) as database:
+                    with database.write() as sql:
+                        sql.execute("INSERT INTO one VALUES (1)")
+                    database.shred_log()
+        except StorageError as error:
+            failed.append(str(error))
+
+    threads = [threading.Thread(target=use) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
 
 
 def test_many_make_one_file_at_once(tmp_path):

@@ -101,6 +101,19 @@ def test_nobody_enrols_a_factor_on_a_password_alone_once_there_is_one(town):
     assert browser.get("/enrol").status_code == 303
 
 
+def test_no_factor_is_enrolled_long_after_one_was_shown(town):
+    """Or whoever has taken over a session would step up with an app of their own."""
+    browser = town.of("operator")
+    browser.get("/enrol")
+    town.clock.go(minutes=10)
+    assert browser.get("/people").headers["location"].startswith("/second")
+    assert browser.get("/enrol").headers["location"].startswith("/second")
+    secret = pyotp.random_base32()
+    form = {"secret": secret, "code": pyotp.TOTP(secret).at(town.clock.now)}
+    assert browser.post("/enrol/totp", **form).status_code == 403
+    assert browser.get("/people").status_code == 303
+
+
 def test_a_passkey_is_enrolled_and_is_a_second_factor(town):
     key = Authenticator(SITE)
     browser = town.of("reviewer")
