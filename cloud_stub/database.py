@@ -27,7 +27,8 @@ class Database:
 
     schema: statements that make the tables of a new file. before_commit: done at the end of every
     transaction,
-    inside it: if it raises, nothing was written. undone: after one that raised.
+    inside it: if it raises, nothing was written. undone: after one that raised. after_read:
+    after a look outside of one.
 
     Raises:
         StorageError: the file is damaged or cannot be written; here and in every use of `write` and `read`.
@@ -37,6 +38,7 @@ class Database:
         self.path = path
         self.before_commit: Callable[[], None] = lambda: None
         self.undone: Callable[[], None] = lambda: None
+        self.after_read: Callable[[], None] = lambda: None
         self._lock = threading.RLock()
         _create(path)
         with self._in_one_line():
@@ -87,7 +89,11 @@ class Database:
     def read(self) -> Iterator[sqlite3.Connection]:
         """One look at the file while nobody else in this process writes."""
         with self._lock, self._in_one_line():
-            yield self._sql
+            try:
+                yield self._sql
+            finally:
+                if not self._sql.in_transaction:
+                    self.after_read()
 
     def shred_log(self) -> None:
         """Empty the write-ahead log: it holds what was deleted (secure_delete zeroes the main file alone).

@@ -108,8 +108,13 @@ class Ingest:
 
         Raises StorageError as `take` does; then none of them was taken.
         """
-        with self._vault.at_once():
-            answers = [each for topic, payload in messages for each in self.take(topic, payload, now)]
+        letters = list(messages)
+        parsed = [topics.parse(topic) for topic, _ in letters]
+        about = {
+            Whose(each.device, each.utterance) for each in parsed if each and each.device and each.utterance
+        }
+        with self._vault.at_once(about):
+            answers = [each for topic, payload in letters for each in self.take(topic, payload, now)]
             return answers + self._look_again(now)
 
     def _look_again(self, now: datetime) -> list[Outgoing]:

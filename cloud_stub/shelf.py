@@ -6,7 +6,7 @@ vault.sqlite, which can promise it, and segments, ends, words and notes may be i
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -49,6 +49,9 @@ class Shelf(Protocol):
     def drop(self, sql: sqlite3.Connection, whose: Whose) -> None:
         """Delete every piece of an utterance, the key first of all."""
 
+    def expect(self, all_of: Collection[Whose]) -> None:
+        """These will be asked for in this transaction: find out together what is there of them."""
+
     def commit(self) -> None:
         """Make durable what was put, before the vault's own transaction is."""
 
@@ -66,6 +69,9 @@ class OwnFile:
     has, count_segments = staticmethod(pieces.has), staticmethod(pieces.count_segments)
     segments, drop = staticmethod(pieces.segments), staticmethod(pieces.drop)
 
+    def expect(self, all_of: Collection[Whose]) -> None:
+        """It is here."""
+
     def commit(self) -> None:
         """The vault does."""
 
@@ -79,10 +85,14 @@ class OwnFile:
 class Postgres:
     """All pieces but HERE in a Postgres database. One connection, used within the vault's lock.
 
+    Whoever writes holds the lock of the vault's own file, over all processes. So within a transaction
+    nobody else
+    changes anything here: what is there is asked once, and what is new is sent together.
+
     url: postgresql://user@host/database; a password stands in ~/.pgpass, never here.
 
     Raises:
-        ConfigError: psycopg is not installed, or there is a password in the url.
+        ConfigError: psycopg is not installed.
         StorageError: the server cannot be reached, or says no; from every method, too.
     """
 
@@ -94,6 +104,8 @@ class Postgres:
             raise ConfigError(what) from error
         self._error: type[Exception] = psycopg.Error
         self._where = url.rpartition("@")[2]
+        self._there: dict[Whose, set[int]] = {}
+        self._new: dict[tuple[Whose, int], bytes] = {}
         with self._in_one_line():
             self._sql: psycopg.Connection[Any] = psycopg.connect(url, connect_timeout=10)
             with self._sql.cursor() as cursor:
@@ -103,10 +115,23 @@ class Postgres:
                 cursor.execute(TABLE)
             self._sql.commit()
 
+    def expect(self, all_of: Collection[Whose]) -> None:
+        """See Shelf."""
+        wanted = [whose for whose in all_of if whose not in self._there]
+        query = "SELECT device, utterance, name FROM piece WHERE (device, utterance) IN"
+        query += " (SELECT * FROM unnest(%s::text[], %s::text[]))"
+        self._there |= {whose: set() for whose in wanted}
+        for device, utterance, name in self._ask(
+            query, [w.device for w in wanted], [w.utterance for w in wanted]
+        ):
+            self._there[Whose(device, utterance)].add(name)
+
     def get(self, sql: sqlite3.Connection, whose: Whose, name: int) -> bytes | None:
         """See Shelf."""
         if name in HERE:
             return pieces.get(sql, whose, name)
+        if (whose, name) in self._new:
+            return self._new[whose, name]
         rows = self._ask(
             "SELECT content FROM piece WHERE device=%s AND utterance=%s AND name=%s", *whose, name
         )
@@ -116,57 +141,74 @@ class Postgres:
         """See Shelf."""
         if name in HERE:
             return pieces.put(sql, whose, name, content)
-        keep = "INSERT INTO piece VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING 1"
-        if self._ask(keep, *whose, name, content):
-            return "new"
-        return "same" if self.get(sql, whose, name) == content else "other"
+        if name in self._names(whose):
+            return "same" if self.get(sql, whose, name) == content else "other"
+        self.replace(sql, whose, name, content)
+        return "new"
 
     def replace(self, sql: sqlite3.Connection, whose: Whose, name: int, content: bytes) -> None:
         """See Shelf."""
         if name in HERE:
             pieces.replace(sql, whose, name, content)
             return
-        keep = "INSERT INTO piece VALUES (%s, %s, %s, %s) ON CONFLICT (device, utterance, name)"
-        self._ask(f"{keep} DO UPDATE SET content = excluded.content RETURNING 1", *whose, name, content)
+        self._names(whose).add(name)
+        self._new[whose, name] = content
 
     def has(self, sql: sqlite3.Connection, whose: Whose, name: int) -> bool:
         """See Shelf."""
-        if name in HERE:
-            return pieces.has(sql, whose, name)
-        return bool(
-            self._ask("SELECT 1 FROM piece WHERE device=%s AND utterance=%s AND name=%s", *whose, name)
-        )
+        return pieces.has(sql, whose, name) if name in HERE else name in self._names(whose)
 
     def count_segments(self, sql: sqlite3.Connection, whose: Whose) -> int:
         """See Shelf."""
         del sql
-        query = "SELECT count(*) FROM piece WHERE device=%s AND utterance=%s AND name >= 0"
-        return int(self._ask(query, *whose)[0][0])
+        return sum(name >= 0 for name in self._names(whose))
 
     def segments(self, sql: sqlite3.Connection, whose: Whose) -> dict[int, bytes]:
         """See Shelf."""
         del sql
-        query = "SELECT name, content FROM piece WHERE device=%s AND utterance=%s AND name >= 0 ORDER BY name"
-        return {name: bytes(content) for name, content in self._ask(query, *whose)}
+        query = "SELECT name, content FROM piece WHERE device=%s AND utterance=%s AND name >= 0"
+        found = {name: bytes(content) for name, content in self._ask(query, *whose)}
+        found |= {name: content for (of, name), content in self._new.items() if of == whose and name >= 0}
+        return dict(sorted(found.items()))
 
     def drop(self, sql: sqlite3.Connection, whose: Whose) -> None:
         """The key goes first, here; that the rest goes as well is tidiness."""
         pieces.drop(sql, whose)
+        self._new = {key: content for key, content in self._new.items() if key[0] != whose}
+        self._there[whose] = set()
         self._ask("DELETE FROM piece WHERE device=%s AND utterance=%s RETURNING 1", *whose)
 
     def commit(self) -> None:
         """See Shelf."""
+        keep = "INSERT INTO piece VALUES (%s, %s, %s, %s) ON CONFLICT (device, utterance, name)"
+        keep += " DO UPDATE SET content = excluded.content"
+        rows = [(*whose, name, content) for (whose, name), content in sorted(self._new.items())]
         with self._in_one_line():
+            if rows:
+                with self._sql.cursor() as cursor:
+                    cursor.executemany(keep.encode(), rows)
             self._sql.commit()
+        self._forget()
 
     def undo(self) -> None:
         """See Shelf."""
+        self._forget()
         with self._in_one_line():
             self._sql.rollback()
+
+    def _forget(self) -> None:
+        """What was known is of this transaction alone: the next may find something else."""
+        self._there.clear()
+        self._new.clear()
 
     def close(self) -> None:
         """See Shelf."""
         self._sql.close()
+
+    def _names(self, whose: Whose) -> set[int]:
+        if whose not in self._there:
+            self.expect([whose])
+        return self._there[whose]
 
     def _ask(self, query: str, *values: Any) -> list[Any]:
         with self._in_one_line(), self._sql.cursor() as cursor:

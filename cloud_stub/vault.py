@@ -6,7 +6,7 @@ then a tombstone stays (that it was, whose, when) and nothing that could open it
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -46,7 +46,7 @@ class Vault:
         self._database = Database(directory / "vault.sqlite", pieces.SCHEMA + access.SCHEMA, pieces.VERSION)
         self._shelf = open_shelf(database)
         self._database.before_commit = self._shelf.commit
-        self._database.undone = self._shelf.undo
+        self._database.undone = self._database.after_read = self._shelf.undo
         self._door = Door(self._database, self._shelf, self._key)
         self._forgot = False
 
@@ -56,11 +56,13 @@ class Vault:
         self._shelf.close()
 
     @contextmanager
-    def at_once(self) -> Iterator[None]:
-        """Everything that is done in this block is durable, or undone, at once: one sync for many
-        messages.
+    def at_once(self, expected: Collection[Whose] = ()) -> Iterator[None]:
+        """Everything that is done in this block is durable, or undone, at once: one sync for many messages.
+
+        expected: the utterances that it will be about.
         """
         with self._database.write():
+            self._shelf.expect(expected)
             yield
         if self._forgot:
             self._forgot = False
