@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from pathlib import Path
 
-from pocketsphinx import Decoder
+from pocketsphinx import Decoder, get_model_path
 
+from cloud_stub.hearing.lexicon import DICTIONARY
 from cloud_stub.hearing.stretches import Part, Rule, Stretch, joined, stretches
 
 _DIGIT_WORDS = "zero one two three four five six seven eight nine oh double triple"
@@ -103,18 +105,27 @@ def _is_code(stretch: Stretch, heard: Sequence[Part]) -> bool:
 
 
 def _open(weights: Mapping[str, float]) -> Decoder:
-    decoder = Decoder(lm=None, cmn="batch", loglevel="FATAL")
-    sounds = {f"_{sound.lower()}": sound for sound in _SOUNDS.split()}
-    for word, sound in sounds.items():
-        decoder.add_word(word, sound, False)
-    if LETTER_A in weights and decoder.lookup_word(LETTER_A) is None:
-        decoder.add_word(LETTER_A, "EY", False)
-    with tempfile.NamedTemporaryFile("w", suffix=".lm", encoding="ascii") as file:
-        file.write(_unigrams({**weights, **dict.fromkeys(sounds, RARE)}))
-        file.flush()
-        decoder.add_lm_file("spelled", file.name)
-    decoder.activate_search("spelled")
-    return decoder
+    """A recogniser of these words and the bare sounds, with a small dictionary: all of English takes long.
+
+    A sound that is a word by itself, as "i" is, is no bare sound beside it: chance would choose between them.
+    """
+    said = dict(_pronunciations(weights))
+    sounds = {f"_{sound.lower()}": sound for sound in _SOUNDS.split() if sound not in said.values()}
+    with tempfile.TemporaryDirectory(prefix="overheard-spelled-") as folder:
+        words, model = Path(folder) / "words.dict", Path(folder) / "words.lm"
+        lines = [f"{word} {phones}\n" for word, phones in (said | sounds).items()]
+        words.write_text("".join(lines), encoding="ascii")
+        model.write_text(_unigrams({**weights, **dict.fromkeys(sounds, RARE)}), encoding="ascii")
+        return Decoder(dict=str(words), lm=str(model), cmn="batch", loglevel="FATAL")
+
+
+def _pronunciations(words: Container[str]) -> Iterator[tuple[str, str]]:
+    """The dictionary's words and their phones, second ways to say them included."""
+    with Path(get_model_path(DICTIONARY)).open(encoding="utf-8") as lines:
+        for line in lines:
+            word, _, phones = line.strip().partition(" ")
+            if word.partition("(")[0] in words:
+                yield word, phones
 
 
 def _unigrams(weights: Mapping[str, float]) -> str:
