@@ -44,7 +44,9 @@ def main() -> int:
     if given.write:
         text, times = _MARKED.subn(lambda found: found[1] + page + found[3], PAGE.read_text("utf-8"))
         if times != 1:
-            raise SystemExit(f"{PAGE}: no <!-- figures --> and <!-- /figures -->; put them where these belong")
+            raise SystemExit(
+                f"{PAGE}: no <!-- figures --> and <!-- /figures -->; put them where these belong"
+            )
         PAGE.write_text(text, "utf-8")
     return 0
 
