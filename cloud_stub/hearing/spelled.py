@@ -25,11 +25,11 @@ LETTER_A = "ay"
 _SOUNDS = """
     AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH
 """
-RARE = 0.3
+LETTER, BARE = 0.3, 0.05
 """How likely a letter or a bare sound is beside a digit."""
 
-DIGIT_RULE = Rule(spelled=0.6, difference=1.0, sound=0.5, pause=0.2, enough=150)
-LETTER_RULE = Rule(spelled=0.6, difference=0.5, sound=1.0, pause=0.8, enough=250)
+DIGIT_RULE = Rule(spelled=0.6, difference=1.0, sound=1.0, enough=160)
+LETTER_RULE = Rule(spelled=0.6, difference=1.0, sound=0.5, enough=220)
 LEAST_DIGITS, LEAST_LETTERS = 4, 4
 """So many are heard in a stretch; the other digits of its number may not be."""
 
@@ -42,7 +42,7 @@ def open_spelled() -> Callable[[bytes, Sequence[Part]], list[tuple[Stretch, list
     thread at a time.
     """
     digits = _open(dict.fromkeys(DIGITS, 1.0))
-    letters = _open(dict.fromkeys(DIGITS, 1.0) | dict.fromkeys(LETTERS | {LETTER_A}, RARE))
+    letters = _open(dict.fromkeys(DIGITS, 1.0) | dict.fromkeys(LETTERS | {LETTER_A}, LETTER))
 
     def spelled(sound: bytes, english: Sequence[Part]) -> list[tuple[Stretch, list[Part]]]:
         plain, mixed = parts(digits, sound), parts(letters, sound)
@@ -115,7 +115,7 @@ def _open(weights: Mapping[str, float]) -> Decoder:
         words, model = Path(folder) / "words.dict", Path(folder) / "words.lm"
         lines = [f"{word} {phones}\n" for word, phones in (said | sounds).items()]
         words.write_text("".join(lines), encoding="ascii")
-        model.write_text(_unigrams({**weights, **dict.fromkeys(sounds, RARE)}), encoding="ascii")
+        model.write_text(_unigrams({**weights, **dict.fromkeys(sounds, BARE)}), encoding="ascii")
         return Decoder(dict=str(words), lm=str(model), cmn="batch", loglevel="FATAL")
 
 

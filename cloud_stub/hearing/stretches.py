@@ -1,7 +1,7 @@
 """Where in a sound somebody spells: what ears for digits explain better than ears for all of English.
 
 Each part that is heard is worth something: a digit the more, the better its sound fits it than it fits
-general English; a bare sound or a pause less than nothing. A stretch is where the sum goes up, by enough.
+general English; a bare sound less than nothing. A stretch is where the sum goes up, by enough.
 Pure.
 """
 
@@ -30,7 +30,7 @@ class Part(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """What a frame is worth; chosen on made-up numbers in nine synthetic voices (docs/critical-data.md)."""
+    """What a frame is worth; chosen on made-up numbers in synthetic voices (docs/critical-data.md)."""
 
     spelled: float
     """A digit that fits as well as English does."""
@@ -38,7 +38,6 @@ class Rule(NamedTuple):
     """How much it counts that something fits better or worse than English."""
     sound: float
     """What a frame that is none costs."""
-    pause: float
     enough: float
     """Least sum of a stretch: 100 is about three digits that fit, with nothing between them."""
 
@@ -71,7 +70,7 @@ def stretches(
 
 def _worth(part: Part, english: Sequence[Part], rule: Rule, is_spelled: Callable[[str], bool]) -> float:
     if part.text in PAUSES:
-        return -rule.pause
+        return 0.0
     better = part.score - mean_score(english, part.first, part.last)
     better = max(-FARTHEST, min(FARTHEST, better))
     if is_spelled(part.text):

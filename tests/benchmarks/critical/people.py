@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from critical import speech
-from critical.speech import Outcome, judge
 
 from cloud_stub.hearing.timed import open_timed
+from critical import speech
+from critical.speech import Outcome, judge
 
 GROUPS = ("neg_read_en", "neg_accented_en", "neg_command")
 SHORTEST_S, ALL_S = 3.0, 300.0

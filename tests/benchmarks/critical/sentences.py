@@ -1,4 +1,4 @@
-"""Sentences and what is critical in them: those of shared data/pii, and made-up ones that no rule was made on."""
+"""Sentences and what is critical in them: those of shared data/pii, and made-up ones."""
 
 import json
 import random
@@ -20,16 +20,17 @@ KINDS = {
     "PERSON": "name",
 }
 NUMBERS = ("card", "iban", "phone")
-SAID = "zero one two three four five six seven eight nine".split()
+SAID = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 REGIONS = ("US", "GB", "AU", "IE", "CA", "DE", "FR", "SE", "NL", "NZ")
 BANKS = ("GB", "IE", "DE", "FR", "NL", "CH")
 LETTERS = {"GB": (4, 14), "IE": (4, 14), "NL": (4, 10), "DE": (0, 18), "FR": (0, 23), "CH": (0, 17)}
 CARRIERS = (
-    ("could you write this down it is", "and read it back to me"),
-    ("she left it with me yesterday", "but I am not sure about it"),
-    ("please use this one", "the other has expired"),
-    ("add a note that says", "and put it on the kitchen table"),
+    ("remind me tomorrow morning of", "before I go to work"),
+    ("my sister gave me", "and I need to keep it somewhere safe"),
+    ("let me spell it for you slowly", "did you get all of that"),
+    ("what I had in mind was", "if that is still all right with you"),
 )
+"""None of these says what the number is, and no rule was chosen on them."""
 
 
 class Span(NamedTuple):

@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 import soundfile
 import soxr
-from critical.sentences import NUMBERS, Sentence, spelled
 
 from cloud_stub.critical.bleep import MARGIN
 from cloud_stub.critical.guard import guard
 from cloud_stub.hearing.timed import TimedWord, open_timed
+from critical.sentences import NUMBERS, Sentence, spelled
 
 RATE_HZ = 16_000
 VOICES = ("en-us", "en-gb", "en-gb-scotland", "en-us+f3", "en-gb+m4", "en-us+f2", "en-gb-x-rp", "en-us+m7")

@@ -1,11 +1,10 @@
-"""Recall and precision a kind, as tables of Markdown; each share with its count and 95 % interval (Wilson)."""
+"""Recall and precision a kind, as tables of Markdown; each share with its 95 % interval (Wilson)."""
 
 from collections.abc import Callable, Iterable, Sequence
 
+from cloud_stub.critical.find import find
 from critical.sentences import NUMBERS, Sentence, Words
 from critical.speech import Outcome
-
-from cloud_stub.critical.find import find
 from lab.study.statistics import wilson
 
 KINDS = (*NUMBERS, "ssn", "email", "name")
