@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from cloud_stub.critical.labels import label
+from cloud_stub.critical.labels import glued, label
 from cloud_stub.critical.spoken import Sort, Token
 
 BRIDGE = 3
@@ -72,6 +72,9 @@ def _stretches(found: Sequence[Token], words: Sequence[str]) -> Iterator[list[To
             stretch = []
         if token.sort is not Sort.OTHER:
             stretch.append(token)
+        if glued(words[token.word]):  # it says what it was: that is its end
+            yield stretch
+            stretch = []
     yield stretch
 
 

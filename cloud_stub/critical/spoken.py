@@ -159,7 +159,7 @@ def _numeral(at: int, word: str) -> Token:
 def _glued(at: int, bare: str) -> Token:
     """Something else with a number in it: "788-063-Office" is hidden whole, and "c3po" is not."""
     digits = re.sub(r"\D", "", bare)
-    many = len(digits) >= GLUED and "@" not in bare
+    many = len(digits) >= GLUED and "@" not in bare and not _ADDRESS.search(bare)
     return Token(at, Sort.SURE, digits) if many else Token(at, Sort.OTHER, "")
 
 

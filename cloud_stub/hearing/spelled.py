@@ -28,9 +28,9 @@ _SOUNDS = """
 LETTER, BARE = 0.3, 0.05
 """How likely a letter or a bare sound is beside a digit."""
 
-DIGIT_RULE = Rule(spelled=0.6, difference=1.0, sound=1.0, enough=160)
+DIGIT_RULE = Rule(spelled=0.6, difference=1.0, sound=1.0, enough=240)
 LETTER_RULE = Rule(spelled=0.6, difference=1.0, sound=0.5, enough=220)
-LEAST_DIGITS, LEAST_LETTERS = 4, 4
+LEAST_DIGITS, LEAST_LETTERS = 5, 4
 """So many are heard in a stretch; the other digits of its number may not be."""
 
 _FAINTEST = 1e-300
@@ -101,7 +101,7 @@ def _is_number(stretch: Stretch, heard: Sequence[Part]) -> bool:
 def _is_code(stretch: Stretch, heard: Sequence[Part]) -> bool:
     """Letters and digits; without digits it would be a name that is spelled, or no spelling at all."""
     letters, digits = (len(_within(stretch, heard, is_one)) for is_one in (_is_letter, _is_digit))
-    return letters >= LEAST_LETTERS and digits > LEAST_DIGITS
+    return letters >= LEAST_LETTERS and digits >= LEAST_DIGITS
 
 
 def _open(weights: Mapping[str, float]) -> Decoder:

@@ -56,9 +56,11 @@ class Words(NamedTuple):
 
 
 def read(path: Path) -> list[Sentence]:
-    """The sentences of a folder that holds sentences.json (the form of presidio-research)."""
+    """The sentences of a folder that holds sentences.json (the form of presidio-research). Escaped commas, as
+    of contact cards, are spaces, two of them, so that spans stay right.
+    """
     rows = json.loads((path / "sentences.json").read_text("utf-8"))
-    return [Sentence(row["full_text"], tuple(_spans(row))) for row in rows]
+    return [Sentence(row["full_text"].replace("\\,", "  "), tuple(_spans(row))) for row in rows]
 
 
 def _spans(row: dict[str, object]) -> Iterator[Span]:
