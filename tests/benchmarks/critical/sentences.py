@@ -5,7 +5,7 @@ import random
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import phonenumbers
 from stdnum import luhn
@@ -63,7 +63,7 @@ def read(path: Path) -> list[Sentence]:
     return [Sentence(row["full_text"].replace("\\,", "  "), tuple(_spans(row))) for row in rows]
 
 
-def _spans(row: dict[str, object]) -> Iterator[Span]:
+def _spans(row: dict[str, Any]) -> Iterator[Span]:
     end = 0
     for each in sorted(row["spans"], key=lambda span: span["start_position"]):
         if each["start_position"] >= end:
@@ -107,6 +107,8 @@ def _phone(chance: random.Random) -> str:
     region, kind = chance.choice(REGIONS), chance.choice([0, 1])
     while True:
         number = phonenumbers.example_number_for_type(region, kind)
+        if number is None or number.national_number is None:
+            raise LookupError(f"phonenumbers has no example for {region}")
         number.national_number = number.national_number // 10_000 * 10_000 + chance.randrange(10_000)
         if phonenumbers.is_valid_number(number):
             return str(phonenumbers.format_number(number, chance.choice([1, 2])))

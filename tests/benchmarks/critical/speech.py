@@ -125,5 +125,5 @@ def judge(kind: str, sound: np.ndarray, number: tuple[int, int], words: list[Tim
         right += inside
         named |= inside and each.kind == kind
     covered = bool(kind) and bool(hidden[true].mean() >= HIDDEN)
-    seconds = [float(each.sum()) / RATE_HZ for each in (hidden, hidden & true)]
-    return Outcome(kind, covered, named, len(finds), right, *seconds, len(sound) / RATE_HZ)
+    hidden_s, right_s = (float(each.sum()) / RATE_HZ for each in (hidden, hidden & true))
+    return Outcome(kind, covered, named, len(finds), right, hidden_s, right_s, len(sound) / RATE_HZ)

@@ -40,7 +40,10 @@ def spoken(number):
         ("this one 5158 0174 3248 3678 it is", "this [card] it is"),
         ("call me on oh four nine oh seven five four oh eight oh", "call me on [phone]"),
         ("oh double eight seven four seven six three oh one is my phone", "[phone] is my phone"),
-        ("i e five zero k p o e zero one six one nine seven zero one six zero zero zero eight seven", "[iban]"),
+        (
+            "i e five zero k p o e zero one six one nine seven zero one six zero zero zero eight seven",
+            "[iban]",
+        ),
         ("desk (37) 788-063-Office 07700 063 966-Fax", "desk [phone] [phone]"),
         ("see ticket#77123456now please", "see [number] please"),
         ("my name is jane doe", "my name is [name]"),

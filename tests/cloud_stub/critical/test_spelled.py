@@ -3,6 +3,7 @@
 import io
 import shutil
 import subprocess
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -17,6 +18,8 @@ from cloud_stub.critical.find import Found
 from cloud_stub.critical.guard import guard
 from cloud_stub.hearing.stretches import Part, Rule, Stretch, joined, mean_score, stretches
 from cloud_stub.hearing.timed import TimedWord, open_timed
+
+Ears = Callable[[bytes], list[TimedWord]]
 
 RULE = Rule(spelled=0.5, difference=1.0, sound=1.0, enough=100)
 needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
@@ -100,7 +103,7 @@ def test_a_find_grows_over_the_spelling_that_it_is_in_and_keeps_its_kind() -> No
 
 
 @pytest.fixture(scope="module")
-def listen():
+def listen() -> Ears:
     return open_timed()
 
 
@@ -111,7 +114,7 @@ def say(text: str, voice: str) -> np.ndarray:
     sound, rate_hz = soundfile.read(io.BytesIO(wav), dtype="float32")
     sound = soxr.resample(sound, rate_hz, 16_000)
     loud = np.flatnonzero(np.abs(sound) > 0.01)
-    return (0.6 * 32_767 * sound[loud[0] : loud[-1] + 1]).astype(np.int16)
+    return np.asarray(0.6 * 32_767 * sound[loud[0] : loud[-1] + 1], np.int16)
 
 
 @needs_espeak
@@ -123,7 +126,7 @@ def say(text: str, voice: str) -> np.ndarray:
         ("en-us+f2", "G B eight two W E S T one two three four five six nine eight seven six five four"),
     ],
 )
-def test_a_number_that_is_said_is_under_a_tone(listen, voice: str, number: str) -> None:
+def test_a_number_that_is_said_is_under_a_tone(listen: Ears, voice: str, number: str) -> None:
     before, said, after = (say(text, voice) for text in ("please write down", number, "and read it again"))
     sound = np.concatenate([before, said, after])
     guarded = guard(listen(sound.tobytes()), sound.tobytes())
@@ -136,6 +139,6 @@ def test_a_number_that_is_said_is_under_a_tone(listen, voice: str, number: str) 
 
 
 @needs_espeak
-def test_speech_without_a_number_is_not_touched(listen) -> None:
+def test_speech_without_a_number_is_not_touched(listen: Ears) -> None:
     sound = say("I would like to hear some music in the kitchen please", "en-us").tobytes()
     assert guard(listen(sound), sound).sound == sound

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[1]
 PII = ROOT.parent / "shared" / "data" / "pii"
 sys.path.insert(0, str(ROOT / "tests" / "benchmarks"))
 
