@@ -39,8 +39,11 @@ T = TypeVar("T")
 def main() -> int:
     """Do what the command line says."""
     given = _given()
-    page = "\n".join(_sections(given))
-    print(page)
+    sections = []
+    for section in _sections(given):
+        print(section, flush=True)  # it takes minutes: what is known is shown
+        sections.append(section)
+    page = "\n".join(sections)
     if given.write:
         text, times = _MARKED.subn(lambda found: found[1] + page + found[3], PAGE.read_text("utf-8"))
         if times != 1:
