@@ -28,7 +28,7 @@ _SOUNDS = """
 LETTER, BARE = 0.3, 0.05
 """How likely a letter or a bare sound is beside a digit."""
 
-DIGIT_RULE = Rule(spelled=0.6, difference=1.0, sound=1.0, enough=240)
+DIGIT_RULE = Rule(spelled=1.0, difference=0.5, sound=0.5, enough=160)
 LETTER_RULE = Rule(spelled=0.6, difference=1.0, sound=0.5, enough=220)
 LEAST_DIGITS, LEAST_LETTERS = 5, 4
 """So many are heard in a stretch; the other digits of its number may not be."""

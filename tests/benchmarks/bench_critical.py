@@ -72,9 +72,12 @@ def _sections(given: Namespace) -> Iterable[str]:
         yield f"### {name}, written\n\n{tables.of_text(texts, written)}"
         said = tables.of_text(texts, lambda each: transcript(each, chance))
         yield f"### {name}, as a perfect transcript\n\n{said}"
+    spoken: list[Outcome] = []
     for name, texts in (("data/pii", sentences), ("Made-up numbers", made)):
         heard = _heard(outcome, clips(texts, given.limit, chance), f"{name}, spoken")
         yield f"### {name}, spoken\n\n{tables.of_speech(heard)}"
+        spoken += heard
+    yield f"### Both, by voice\n\n{tables.by_voice(spoken)}"
     other = _heard(outcome, without(sentences, given.limit, chance), "no number, spoken")
     yield f"### No number, spoken\n\n{tables.of_other(other)}"
     if given.people:

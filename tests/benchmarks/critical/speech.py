@@ -46,6 +46,7 @@ class Outcome(NamedTuple):
     hidden_s: float
     hidden_right_s: float
     length_s: float
+    voice: str = ""
 
 
 def clips(sentences: list[Sentence], limit: int, chance: random.Random) -> list[Clip]:
@@ -108,7 +109,8 @@ def outcome(clip: Clip) -> Outcome:
     pause = np.zeros(RATE_HZ // 5, np.int16)
     sound = np.concatenate([pause, *parts, pause])
     first = len(pause) + len(parts[0])
-    return judge(clip.kind, sound, (first, first + len(parts[1])), _ears[0](sound.tobytes()))
+    heard = _ears[0](sound.tobytes())
+    return judge(clip.kind, sound, (first, first + len(parts[1])), heard)._replace(voice=clip.voice)
 
 
 def judge(kind: str, sound: np.ndarray, number: tuple[int, int], words: list[TimedWord]) -> Outcome:

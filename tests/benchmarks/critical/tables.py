@@ -81,3 +81,10 @@ def of_other(outcomes: Sequence[Outcome]) -> str:
     finds, seconds = sum(each.finds for each in outcomes), sum(each.length_s for each in outcomes)
     hidden_s = sum(each.hidden_s for each in outcomes)
     return f"{len(outcomes)} clips, {seconds / 60:.1f} min: {finds} finds, {hidden_s:.1f} s hidden.\n"
+
+
+def by_voice(outcomes: Sequence[Outcome]) -> str:
+    """A row a voice: how many of the numbers that it spoke were hidden."""
+    voices = sorted({each.voice for each in outcomes})
+    here = {voice: [each.hidden for each in outcomes if each.voice == voice] for voice in voices}
+    return table(["voice", "hidden"], ([voice, share(sum(of), len(of))] for voice, of in here.items()))
