@@ -7,29 +7,39 @@ import sys
 from contextlib import closing, nullcontext
 from datetime import UTC, datetime
 from importlib.util import find_spec
+from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
-from cloud_stub import broker_commands, device_commands
+from cloud_stub import broker_commands, catalogue_commands, device_commands
 from cloud_stub.broker import Broker, open_broker, open_own_broker
 from cloud_stub.broker_commands import ConfigFile
 from cloud_stub.cloud import Cloud
 from cloud_stub.config import Config, load
-from cloud_stub.errors import CloudError, KeyFileError
+from cloud_stub.crew import Crew
+from cloud_stub.errors import CloudError, ConfigError, KeyFileError
 from cloud_stub.keys import Keys
 from cloud_stub.service import watch_over
+from cloud_stub.worker import Worker
+
+if TYPE_CHECKING:
+    from cloud_stub.web.serve import Pages
 
 _SOON_S = 5.0
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(broker_commands.app, name="broker")
 app.add_typer(device_commands.app, name="devices")
+app.command()(catalogue_commands.catalogue)
 if find_spec("argon2") is not None:  # of the extra `cloud`
-    from cloud_stub import people_commands
+    from cloud_stub import control_commands, people_commands
 
     app.add_typer(people_commands.app, name="people")
+    app.command()(control_commands.audit)
+    app.command()(control_commands.simulate)
 
 
 @app.command()
@@ -37,13 +47,33 @@ def run(config: ConfigFile) -> None:
     """Start the broker named in the settings and the cloud at it; end at SIGTERM or Ctrl-C."""
     settings = load(config)
     if settings.broker.kind == "none":
-        _serve(settings, settings.broker.port, None)
+        _serve(settings, settings.broker.port, None, config)
         return
     if settings.broker.tls:
         broker: Broker = open_own_broker(settings.broker.port, settings.storage.broker)
     else:
         broker = open_broker(settings.broker.kind, settings.broker.port, settings.storage.broker)
-    _serve(_as_spoken_by(broker, settings), broker.port, broker)
+    _serve(_as_spoken_by(broker, settings), broker.port, broker, config)
+
+
+@app.command()
+def worker(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Told apart from the others', the same every time.")
+    ],
+    config: ConfigFile,
+    port: Annotated[int, typer.Option(help="Of the broker; 0: as in the settings.")] = 0,
+) -> None:
+    """Take a share of what devices send, beside `run`; end at SIGTERM. `[ingest] workers` starts them by
+    itself.
+    """
+    settings = load(config)
+    taking = Worker(
+        settings, (settings.broker.host, port or settings.broker.port), name, lambda: datetime.now(UTC)
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: taking.over.set())
+    taking.run()
 
 
 @app.command()
@@ -67,7 +97,7 @@ def _as_spoken_by(broker: Broker, settings: Config) -> Config:
     return replace(settings, broker=replace(settings.broker, protocol="3.1.1"))
 
 
-def _serve(settings: Config, port: int, broker: Broker | None) -> None:
+def _serve(settings: Config, port: int, broker: Broker | None, config: Path | None) -> None:
     from cloud_stub.hearing.voice import voice_line
 
     cloud = Cloud(settings, (settings.broker.host, port))
@@ -79,18 +109,44 @@ def _serve(settings: Config, port: int, broker: Broker | None) -> None:
         signal.signal(number, end)
     kind = broker.kind if broker else "of its own"
     with closing(cloud.vault), broker or nullcontext():
+        pages, crew = None, Crew(settings.ingest.workers, port, config)
         try:
             cloud.start()
+            crew.start()
+            pages = _pages(cloud, settings)
             where = f"{settings.broker.host}:{port}"
             typer.echo(f"ready: broker {kind} at {where}, root {cloud.keys.vkey}")
             typer.echo(voice_line())
             if not cloud.up.wait(_SOON_S):
                 typer.echo(f"no connection to a broker at {where} yet; trying on")
-            watch_over(cloud)
+            watch_over(cloud, crew.look_after)
         finally:
+            crew.stop()
+            if pages is not None:
+                pages.stop()
             cloud.stop()
     if cloud.failure is not None:
         raise cloud.failure
+
+
+def _pages(cloud: Cloud, settings: Config) -> "Pages | None":
+    """The pages, if the settings want any. Raises ConfigError where their packages are not installed."""
+    if not settings.web.port:
+        return None
+    if find_spec("fastapi") is None or find_spec("argon2") is None:
+        raise ConfigError("[web] port: the pages need the extra `cloud`; run: scripts/setup .venv cloud")
+    from cloud_stub.people.people import People
+    from cloud_stub.web.parts import make_parts
+    from cloud_stub.web.serve import Pages
+
+    people = People(settings.storage.people)
+    site = settings.web.seen_at
+    pages = Pages(
+        make_parts(cloud.vault, cloud.wishes, cloud.review, people, cloud.clock, site), settings.web
+    )
+    pages.start()
+    typer.echo(f"pages: {site}")
+    return pages
 
 
 def main() -> int:

@@ -8,7 +8,7 @@ import msgspec
 import rfc8785
 
 from cloud_stub.whose import Whose
-from device.ledger import Checkpoint, leaf_hash, root_of
+from device.ledger import Checkpoint, inclusion_proof, leaf_hash, root_of
 
 SCHEMA = "CREATE TABLE access (idx INTEGER PRIMARY KEY, utterance TEXT NOT NULL, row BLOB NOT NULL);"
 ORIGIN = "overheard-cloud/access"
@@ -47,6 +47,28 @@ def rows(sql: sqlite3.Connection, device: str | None = None) -> list[Access]:
         msgspec.json.decode(row, type=Access) for (row,) in sql.execute("SELECT row FROM access ORDER BY idx")
     )
     return [row for row in found if device in (None, row.device)]
+
+
+class Proved(msgspec.Struct, frozen=True):
+    """A row as canonical JSON, and what proves that it stands in the ledger of `size` rows (RFC 6962,
+    hex).
+    """
+
+    row: Access
+    size: int
+    proof: list[str]
+
+
+def proved(sql: sqlite3.Connection, device: str) -> list[Proved]:
+    """The rows of one device with their proofs, against the ledger as it is now."""
+    kept = [row for (row,) in sql.execute("SELECT row FROM access ORDER BY idx")]
+    leaves = [leaf_hash(row) for row in kept]
+    found = [msgspec.json.decode(row, type=Access) for row in kept]
+    return [
+        Proved(row, len(leaves), [each.hex() for each in inclusion_proof(leaves, row.index)])
+        for row in found
+        if row.device == device
+    ]
 
 
 def head(sql: sqlite3.Connection) -> Checkpoint:

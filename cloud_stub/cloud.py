@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol
 
@@ -37,6 +38,12 @@ from cloud_stub.witness import Witness
 from device.envelope import EnvelopeError, Header, downlink, topics
 
 TICK_S = 1.0
+AT_ONCE, MOST_MAIL = 200, 2000
+"""So many messages are taken in one transaction; so many may wait for it."""
+
+OVERLAP = timedelta(seconds=10)
+"""A worker's transaction may take so long."""
+
 STUCK_TICKS = 60
 """No answer takes so long, but one that never ends."""
 
@@ -78,7 +85,7 @@ class Cloud:
         running: Callable[[], float] = monotonic,
     ) -> None:
         self.keys = Keys(config.storage.keys, config.keys, running)
-        self.vault = Vault(config.storage.vault)
+        self.vault = Vault(config.storage.vault, config.storage.database)
         self.wishes = Wishes(config.storage.wishes)
         self.review = open_review(config.storage.review, self.vault, self.wishes, config.review)
         self._chores = Chores(self.vault, self.wishes, self.review)
@@ -94,20 +101,28 @@ class Cloud:
         self._mind = mind
         self._responses = Responses(self.keys.signer, config.answer.pad_s)
         self._watch = watch
-        self._clock = clock
+        self.clock = clock
         self._note = ""
         self._in_flight = InFlight()
         self._taking = threading.Lock()
+        self._mail: queue.Queue[tuple[str, bytes] | None] = queue.Queue(MOST_MAIL)
         self._jobs: queue.SimpleQueue[Whose | None] = queue.SimpleQueue()
         self.enrolment = self._open_enrolment(config)
         context = cloud_context(config.storage.keys) if config.broker.tls else None
+        self._workers = config.ingest.workers
+        self._hearing = config.hearing
+        self._looked = self.clock()
+        self._seen: set[Whose] = set()
         self._link = Link(config.broker, address, self._take, self._came_up, self._in_flight.done, context)
+        if self._workers:
+            self._link.wanted = topics.UP_BESIDES
         self._threads = [
             threading.Thread(target=self._guard, args=(work,), name=name, daemon=True)
             for name, work in (
                 ("answers", self._answer_all),
                 ("ticks", self._tick_on),
                 ("preparing", self._prepare_all),
+                ("mail", self._take_mail),
             )
         ]
 
@@ -136,8 +151,12 @@ class Cloud:
         """Open the mind, take up what a stop left unanswered, begin to connect."""
         if self._mind is None:
             from cloud_stub.hearing import open_mind
+            from cloud_stub.hearing.artists import NAMES
+            from cloud_stub.hearing.mind import Settings
 
-            self._mind = open_mind()
+            chosen = self._hearing
+            artists = Path(chosen.artists) if chosen.artists else NAMES
+            self._mind = open_mind(Settings(artists, ears=chosen.ears, may_leave=chosen.may_leave))
         for held in self.vault.utterances():
             if held.state == "complete" and not (held.answered and _saved(held)):
                 self._enqueue(held.whose)
@@ -149,6 +168,7 @@ class Cloud:
         """Finish the answer under way, disconnect, close the vault; what waits is for the next start."""
         self.over.set()
         self._jobs.put(None)
+        self._mail.put(None)
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join(timeout=30.0)
@@ -164,11 +184,13 @@ class Cloud:
 
     def tick(self) -> None:
         """What time alone brings about: truncation, shredding, a new reader key. Done every second."""
-        now = self._clock()
+        now = self.clock()
         with self._taking:
             self._publish_all(self.ingest.expire(now))
             if self.up.is_set():
                 self._ask_for_heads(now)
+        if self._workers:
+            self._look_for_completed(now)
         self._chores.do(now)
         note = self.keys.note(now)  # without a link too: it also destroys the keys whose grace is over
         if self.up.is_set() and note != self._note:
@@ -181,13 +203,22 @@ class Cloud:
         held = self.vault.find(whose)
         if held is None or held.state != "complete" or held.completed is None or held.header is None:
             return
-        now = self._clock()
+        now = self.clock()
         if not held.answered and now - held.completed <= self._within and self._asks(whose):
             self._say_nothing(held.header) if is_cover(held.header) else self._respond(held, held.header, now)
         if not _saved(held) or self.wishes.of(whose.device).keep == "never":
-            self.vault.forget(whose, "machine", "not to be saved", self._clock())
+            self.vault.forget(whose, "machine", "not to be saved", self.clock())
         elif not is_cover(held.header):
-            self.review.drawing.consider(whose, self._clock())
+            self.review.drawing.consider(whose, self.clock())
+
+    def _look_for_completed(self, now: datetime) -> None:
+        """What workers completed since the last look, a little overlapping."""
+        found = {
+            held.whose for held in self.vault.completed_since(self._looked - OVERLAP) if not held.answered
+        }
+        for whose in found - self._seen:
+            self._enqueue(whose)
+        self._seen, self._looked = found, now
 
     def _ask_for_heads(self, now: datetime) -> None:
         """Ask devices whose ledgers grew for a head that goes on from the last one that was cosigned."""
@@ -207,7 +238,7 @@ class Cloud:
         """Certificates are given where a broker asks for them."""
         if not config.broker.tls:
             return None
-        authority = Authority(config.storage.keys, "ca", self._clock())
+        authority = Authority(config.storage.keys, "ca", self.clock())
         return Enrolment(Devices(config.storage.devices), authority, self.keys.signer, config.devices)
 
     def _asks(self, whose: Whose) -> bool:
@@ -240,21 +271,37 @@ class Cloud:
         before = [each for each in said if each.ledger_index < held.ledger_index]
         last = max(before, key=lambda each: each.ledger_index, default=held)
         for each in (last, held):
-            self.vault.forget(each.whose, "owner", "delete_last", self._clock())
+            self.vault.forget(each.whose, "owner", "delete_last", self.clock())
 
     def _take(self, topic: str, payload: bytes) -> None:
         if self._watch is not None:
             self._watch.arrived(topic, payload)
         asked = topics.parse(topic)
-        with self._guarded(), self._taking:
-            if asked is not None and asked.kind == "request" and self.enrolment is not None:
-                self._publish_all(self.enrolment.take(asked.device or "", payload, self._clock()))
-            else:
-                self._publish_all(self.ingest.take(topic, payload, self._clock()))
+        if asked is not None and asked.kind == "request" and self.enrolment is not None:
+            with self._guarded(), self._taking:
+                self._publish_all(self.enrolment.take(asked.device or "", payload, self.clock()))
+            return
+        if self.over.is_set():
+            return  # nobody takes it any more: its device will send it again
+        self._in_flight.begin()
+        self._mail.put((topic, payload))  # waits while the vault is slower than the broker
+
+    def _take_mail(self) -> None:
+        """Everything that has come meanwhile, at once: what costs is the sync, not the message."""
+        while (first := self._mail.get()) is not None:
+            letters = [first]
+            while (
+                len(letters) < AT_ONCE and not self._mail.empty() and (more := self._mail.get()) is not None
+            ):
+                letters.append(more)
+            with self._taking:
+                self._publish_all(self.ingest.take_all(letters, self.clock()))
+            for _ in letters:
+                self._in_flight.done()
 
     def _came_up(self) -> None:
         with self._guarded():
-            self._note = self.keys.note(self._clock())
+            self._note = self.keys.note(self.clock())
             self._publish(Outgoing(topics.KEYS, self._note.encode()), retain=True)
 
     def _publish_all(self, messages: list[Outgoing]) -> None:
@@ -289,7 +336,7 @@ class Cloud:
         while not self.over.wait(TICK_S):
             while self.review.drawing.waits() and not self.over.is_set():
                 self._prepare = self._prepare or open_prepare()
-                self.review.drawing.prepare_next(self._prepare, self._clock())
+                self.review.drawing.prepare_next(self._prepare, self.clock())
 
     def _tick_on(self) -> None:
         while not self.over.wait(TICK_S):

@@ -25,6 +25,7 @@ class StorageSection(_Section, frozen=True):
     """Where keys and recordings are kept."""
 
     directory: str
+    database: str
 
     @property
     def keys(self) -> Path:
@@ -100,6 +101,7 @@ class IngestSection(_Section, frozen=True):
 
     truncated_after_s: Positive
     unsaved_kept_s: Positive
+    workers: Annotated[int, msgspec.Meta(ge=0, le=64)]
     arriving_per_device: Annotated[int, msgspec.Meta(ge=1, le=1000)]
 
 
@@ -133,6 +135,29 @@ class ReviewSection(_Section, frozen=True):
     after_stop_s: Positive
 
 
+class WebSection(_Section, frozen=True):
+    """Where the pages are."""
+
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)]
+    host: Annotated[str, msgspec.Meta(min_length=1)]
+    site: Annotated[str, msgspec.Meta(pattern=r"\A(https?://[a-z0-9.:-]+)?\Z")]
+    certificate: str
+    key: str
+
+    @property
+    def seen_at(self) -> str:
+        """Where browsers see them."""
+        return self.site or f"http://localhost:{self.port}"
+
+
+class HearingSection(_Section, frozen=True):
+    """Which ears, and which musicians they know."""
+
+    ears: Annotated[str, msgspec.Meta(min_length=1)]
+    may_leave: bool
+    artists: str
+
+
 class Config(_Section, frozen=True):
     """All settings. A component is handed its own section, never this."""
 
@@ -144,6 +169,8 @@ class Config(_Section, frozen=True):
     answer: AnswerSection
     witness: WitnessSection
     review: ReviewSection
+    web: WebSection
+    hearing: HearingSection
 
 
 def load(path: Path | None) -> Config:
@@ -170,8 +197,12 @@ def load(path: Path | None) -> Config:
         raise ConfigError(f'{where}: amqtt asks nobody for a certificate; set [broker] kind = "mosquitto"')
     if config.broker.kind == "none" and config.broker.port == 0:
         raise ConfigError(f"{where}: port 0 is for an embedded broker; give the port of the one that runs")
+    if config.web.host not in (HOST, "localhost") and not (config.web.certificate and config.web.key):
+        raise ConfigError(f"{where}: pages beyond this machine need [web] certificate and key; set both")
     directory = (path.parent if path else Path()) / config.storage.directory
-    return msgspec.structs.replace(config, storage=StorageSection(directory=str(directory)))
+    return msgspec.structs.replace(
+        config, storage=msgspec.structs.replace(config.storage, directory=str(directory))
+    )
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,10 +19,16 @@ _WHAT_NEXT = {
 }
 
 
+CHECKPOINTS, CHECKPOINT_S = 100, 0.05
+
+
 class Database:
     """A connection for several threads, one at a time. WAL, synced at every commit, zeroing what it deletes.
 
-    schema: statements that make the tables of a new file.
+    schema: statements that make the tables of a new file. before_commit: done at the end of every
+    transaction,
+    inside it: if it raises, nothing was written. undone: after one that raised. after_read:
+    after a look outside of one.
 
     Raises:
         StorageError: the file is damaged or cannot be written; here and in every use of `write` and `read`.
@@ -29,6 +36,9 @@ class Database:
 
     def __init__(self, path: Path, schema: str, version: int) -> None:
         self.path = path
+        self.before_commit: Callable[[], None] = lambda: None
+        self.undone: Callable[[], None] = lambda: None
+        self.after_read: Callable[[], None] = lambda: None
         self._lock = threading.RLock()
         _create(path)
         with self._in_one_line():
@@ -47,22 +57,57 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: durable when the block is left, undone when it raises."""
+        """One transaction: durable when the block is left, undone when it raises. One inside another is
+        durable when the outer one is.
+        """
         with self._lock, self._in_one_line():
+            if self._sql.in_transaction:
+                with self._part():
+                    yield self._sql
+                return
             self._sql.execute("BEGIN IMMEDIATE")
-            with self._sql:
-                yield self._sql
+            try:
+                with self._sql:
+                    yield self._sql
+                    self.before_commit()
+            except BaseException:
+                self.undone()
+                raise
+
+    @contextmanager
+    def _part(self) -> Iterator[None]:
+        self._sql.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            self._sql.execute("ROLLBACK TO part")
+            raise
+        finally:
+            self._sql.execute("RELEASE part")
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """One look at the file while nobody else in this process writes."""
         with self._lock, self._in_one_line():
-            yield self._sql
+            try:
+                yield self._sql
+            finally:
+                if not self._sql.in_transaction:
+                    self.after_read()
 
     def shred_log(self) -> None:
-        """Empty the write-ahead log: it holds what was deleted (secure_delete zeroes the main file alone)."""
+        """Empty the write-ahead log: it holds what was deleted (secure_delete zeroes the main file alone).
+
+        Within a transaction it does nothing: whoever began that calls it again.
+        """
         with self._lock, self._in_one_line():
-            busy, _, _ = self._sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if self._sql.in_transaction:
+                return
+            for _ in range(CHECKPOINTS):  # SQLite waits for readers, but not for another's checkpoint
+                busy, _, _ = self._sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                if not busy:
+                    return
+                time.sleep(CHECKPOINT_S)
         if busy:
             raise StorageError(
                 f"{self.path}-wal: in use, so what was deleted is still in it; stop its other readers"
@@ -82,7 +127,16 @@ class Database:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "temp_store=MEMORY"):
             self._sql.execute(f"PRAGMA {pragma}")
         if held != version:
-            self._sql.executescript(f"BEGIN; {schema} PRAGMA user_version={version}; COMMIT;")
+            self._make(schema, version)
+
+    def _make(self, schema: str, version: int) -> None:
+        """The tables of a new file, unless another process was quicker."""
+        self._sql.execute("BEGIN IMMEDIATE")
+        with self._sql:
+            if self._sql.execute("PRAGMA user_version").fetchone()[0] == 0:
+                for statement in filter(str.strip, schema.split(";")):
+                    self._sql.execute(statement)
+                self._sql.execute(f"PRAGMA user_version={version}")
 
     @contextmanager
     def _in_one_line(self) -> Iterator[None]:

@@ -9,10 +9,11 @@ from typing import NamedTuple
 import msgspec
 from cryptography.exceptions import InvalidTag
 
-from cloud_stub import access, pieces
+from cloud_stub import access
 from cloud_stub.database import Database
 from cloud_stub.errors import NotKept, StorageError
 from cloud_stub.pieces import BEGIN, DATA_KEY, NOTES, PREPARED, WORDS
+from cloud_stub.shelf import Shelf
 from cloud_stub.whose import Whose
 from cloud_stub.wrapping import NOTES_DOMAIN, PREPARED_DOMAIN, VaultKey, open_words
 from device.envelope import Begin, EnvelopeError, Gap, Header, Opener, Segment
@@ -58,8 +59,9 @@ class _Kept(NamedTuple):
 class Door:
     """Opens recordings, one at a time, for a named person or machine with a reason."""
 
-    def __init__(self, database: Database, key: VaultKey) -> None:
+    def __init__(self, database: Database, shelf: Shelf, key: VaultKey) -> None:
         self._database = database
+        self._shelf = shelf
         self._key = key
 
     def open(self, whose: Whose, who: str, why: str, now: datetime) -> Recording:
@@ -71,16 +73,16 @@ class Door:
             StorageError: the row cannot be written (then nothing is opened), or what is kept was altered.
         """
         with self._passed("open", whose, (who, why, now)) as (sql, data_key):
-            begin = pieces.get(sql, whose, BEGIN)
+            begin = self._shelf.get(sql, whose, BEGIN)
             assert begin is not None  # noqa: S101 (for the type checker: it stands beside its key)
-            kept = _Kept(begin, pieces.segments(sql, whose), pieces.get(sql, whose, WORDS))
+            kept = _Kept(begin, self._shelf.segments(sql, whose), self._shelf.get(sql, whose, WORDS))
         with _whole(whose):
             return self._opened(kept, data_key)
 
     def read(self, whose: Whose, who: str, why: str, now: datetime) -> Said:
         """What was heard, answered and noted, without the sound. Raises as `open` does."""
         with self._passed("read", whose, (who, why, now)) as (sql, data_key):
-            words, notes = pieces.get(sql, whose, WORDS), pieces.get(sql, whose, NOTES)
+            words, notes = self._shelf.get(sql, whose, WORDS), self._shelf.get(sql, whose, NOTES)
         with _whole(whose):
             heard = msgspec.json.decode(open_words(data_key, words), type=Words) if words else None
             return Said(heard, opened_notes(data_key, notes))
@@ -90,7 +92,7 @@ class Door:
         NotKept when nothing was prepared.
         """
         with self._passed("open", whose, (who, why, now)) as (sql, data_key):
-            prepared = pieces.get(sql, whose, PREPARED)
+            prepared = self._shelf.get(sql, whose, PREPARED)
             if prepared is None:
                 raise not_kept(whose)
         with _whole(whose):
@@ -105,8 +107,8 @@ class Door:
         if not who.strip() or not why.strip():
             raise ValueError(f"door to {whose}: nobody or no reason named; say who opens it and why")
         with self._database.write() as sql:
-            wrapped = pieces.get(sql, whose, DATA_KEY)
-            if wrapped is None or pieces.get(sql, whose, BEGIN) is None:
+            wrapped = self._shelf.get(sql, whose, DATA_KEY)
+            if wrapped is None or self._shelf.get(sql, whose, BEGIN) is None:
                 raise not_kept(whose)
             access.append(sql, did, whose, by)
             yield sql, self._key.unwrap(wrapped)

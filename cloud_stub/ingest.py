@@ -5,7 +5,7 @@ opened when it arrives, so that nothing false is kept, and the sound is thrown a
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -102,6 +102,30 @@ class Ingest:
         except NotKept:  # forgotten by another thread since we looked
             self.taken["after_forgotten"] += 1
         return []
+
+    def take_all(self, messages: Iterable[tuple[str, bytes]], now: datetime) -> list[Outgoing]:
+        """Take many messages at once: nothing of what is returned is to be published before this returns.
+
+        Raises StorageError as `take` does; then none of them was taken.
+        """
+        letters = list(messages)
+        parsed = [topics.parse(topic) for topic, _ in letters]
+        about = {
+            Whose(each.device, each.utterance) for each in parsed if each and each.device and each.utterance
+        }
+        with self._vault.at_once(about):
+            answers = [each for topic, payload in letters for each in self.take(topic, payload, now)]
+            return answers + self._look_again(now)
+
+    def _look_again(self, now: datetime) -> list[Outgoing]:
+        """What waits here for a begin that another worker took meanwhile."""
+        answers: list[Outgoing] = []
+        for whose in self._pen.waiting():
+            if self._vault.state(whose) is not None:
+                answers += [
+                    each for message in self._pen.release(whose) for each in self._replay(message, whose, now)
+                ]
+        return answers
 
     def expire(self, now: datetime) -> list[Outgoing]:
         """Mark what had no news for too long as truncated, and ask its device for the rest.
@@ -211,6 +235,8 @@ class Ingest:
             raise Refused("too_long")
         put = self._vault.put_segment(whose, index, payload, now)
         self._count("segment", put)
+        if promised is None and put == "new":
+            promised = self._arriving.end_of(whose)  # another worker may have taken it
         return self._settle(whose, now) if put == "new" and promised is not None else []
 
     def _take_end(self, whose: Whose, payload: bytes, now: datetime) -> list[Outgoing]:
@@ -230,8 +256,10 @@ class Ingest:
     def _settle(self, whose: Whose, now: datetime) -> list[Outgoing]:
         """Complete the utterance if everything its end promises is here."""
         begin, _, promised = self._arriving.of(whose)
+        if promised is None or self._vault.count_segments(whose) < promised:
+            return []
         _, segments, end = self._vault.messages(whose)
-        if end is None or promised is None or len(segments) < promised:
+        if end is None:
             return []
         try:
             begin.end(end, list(segments.values()))

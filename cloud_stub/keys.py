@@ -48,14 +48,19 @@ class Epoch(NamedTuple):
 
 class Keys:
     """The cloud's keys in one directory (0700, files 0600), read or made. `running` counts seconds that never
-    jump.
+    jump. keeps: False for a worker beside the cloud, which destroys none and counts nothing.
 
     Raises:
         KeyFileError: a key file is damaged, or readable by others.
     """
 
     def __init__(
-        self, directory: Path, settings: KeysSection, running: Callable[[], float] = monotonic
+        self,
+        directory: Path,
+        settings: KeysSection,
+        running: Callable[[], float] = monotonic,
+        *,
+        keeps: bool = True,
     ) -> None:
         private_directory(directory)
         self._directory = directory
@@ -70,6 +75,7 @@ class Keys:
         epoch, self._grace = timedelta(seconds=settings.epoch_s), timedelta(seconds=settings.grace_s)
         self._least_age = max(epoch, self._grace)
         self._ages = Ages(directory / "ages", running)
+        self._keeps = keeps
 
     @property
     def vkey(self) -> str:
@@ -125,6 +131,8 @@ class Keys:
 
     def _destroy_old(self, now: datetime) -> None:
         """Destroy what is over by the wall clock and old enough by running time: late does little harm."""
+        if not self._keeps:
+            return
         for reader_id, age in self._ages.of(self._epochs).items():
             epoch = self._epochs[reader_id]
             if now >= epoch.not_after + self._grace and age >= self._least_age:

@@ -30,7 +30,7 @@ class Link:
 
     arrived: called with topic and payload, in paho's thread. came_up: called at every connect, to publish
     what must stand at the broker. sent: called when the broker has confirmed a publish, or it was given up.
-    context: for TLS; without it the line is plain.
+    context: for TLS; without it the line is plain. wanted: what it subscribes to; set it before `start`.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Link:
         self._came_up = came_up
         self._sent = sent
         self._context = context
+        self.wanted = UP_FILTER
         self._stopping = False
         self._counting = threading.Lock()
         self._unsent: dict[paho.Client, int] = {}
@@ -150,7 +151,7 @@ class Link:
     ) -> None:
         self._unwelcomed = False
         if not reason.is_failure:
-            client.subscribe(UP_FILTER, qos=1)
+            client.subscribe(self.wanted, qos=1)
             self._came_up()
         elif reason == "Unsupported protocol version":
             self._turn.set()  # the other way; any other refusal may pass, and paho asks again

@@ -59,6 +59,10 @@ class Pen:
         self._use(whose.device, -sum(map(_cost, messages)))
         return sorted(messages, key=lambda message: message.kind == "end")
 
+    def waiting(self) -> list[Whose]:
+        """The utterances of which something waits."""
+        return list(self._waiting)
+
     def expire(self, before: datetime) -> int:
         """Drop whatever waits for a begin since before then; return how many messages that were."""
         late = [whose for whose, since in self._since.items() if since < before]

@@ -37,6 +37,18 @@ def get(sql: sqlite3.Connection, whose: Whose, name: int) -> bytes | None:
     return row[0] if row else None
 
 
+def has(sql: sqlite3.Connection, whose: Whose, name: int) -> bool:
+    """Whether there is a piece of that name."""
+    query = "SELECT 1 FROM piece WHERE device = ? AND utterance = ? AND name = ?"
+    return sql.execute(query, (*whose, name)).fetchone() is not None
+
+
+def count_segments(sql: sqlite3.Connection, whose: Whose) -> int:
+    """How many segments of an utterance are here."""
+    query = "SELECT count(*) FROM piece WHERE device = ? AND utterance = ? AND name >= 0"
+    return int(sql.execute(query, whose).fetchone()[0])
+
+
 def put(sql: sqlite3.Connection, whose: Whose, name: int, content: bytes) -> Put:
     """Keep a piece unless there is one of that name; say whether that one is the same."""
     held = get(sql, whose, name)

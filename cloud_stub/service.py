@@ -5,6 +5,7 @@ The device has such a module of its own (device/service.py): the two ends share 
 
 import os
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 
 from cloud_stub.cloud import TICK_S, Cloud
@@ -22,12 +23,14 @@ def notify(*lines: str) -> bool:
     return False
 
 
-def watch_over(cloud: Cloud) -> None:
+def watch_over(cloud: Cloud, meanwhile: Callable[[], None] = lambda: None) -> None:
     """Return when `cloud` is over. Until then: it is ready once devices are heard, and alive for as long as
-    its ticks end, which a message that is stuck keeps from ending, and no answer is stuck.
+    its ticks end, which a message that is stuck keeps from ending, and no answer is stuck. meanwhile:
+    done every second.
     """
     ticks, ready = cloud.ticks, False
     while not cloud.over.wait(TICK_S):
+        meanwhile()
         if cloud.up.is_set() and not ready:
             ready = notify("READY=1", "STATUS=at the broker")
         if cloud.ticks != ticks and not cloud.stuck:

@@ -40,6 +40,12 @@ class Arriving:
             self.add(whose, UnderWay(begin, opener, promised))
         return self._under_way[whose]
 
+    def end_of(self, whose: Whose) -> int | None:
+        """How many segments it has, if its end came meanwhile. Raises as `of` does."""
+        if self._vault.has_end(whose):
+            self._under_way.pop(whose, None)
+        return self.of(whose).promised
+
     def drop_others(self) -> None:
         """Forget whatever is not arriving any more, its key with it."""
         for whose in list(self._under_way):

@@ -6,6 +6,8 @@ then a tombstone stays (that it was, whose, when) and nothing that could open it
 
 import os
 import sqlite3
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from cloud_stub.errors import NotKept
 from cloud_stub.held import NOBODY_SPOKE, Held, State, is_cover, may_stay
 from cloud_stub.pieces import BEGIN, DATA_KEY, END, NOTES, PREPARED, WORDS, Put
 from cloud_stub.private_files import private_directory
+from cloud_stub.shelf import open_shelf
 from cloud_stub.whose import Whose
 from cloud_stub.wrapping import NONCE_BYTES, NOTES_DOMAIN, PREPARED_DOMAIN, VaultKey, seal_words
 from device.envelope import Begin, EnvelopeError, Opener
@@ -28,6 +31,8 @@ from device.ledger import Checkpoint
 class Vault:
     """The store in `directory` (0700): vault.sqlite, and vault.key (0600), without which nothing in it opens.
 
+    database: where ciphertext stands, as in [storage] database; "" for vault.sqlite too.
+
     Every method raises StorageError when the file is damaged or the disk is full; what was kept stays.
 
     Raises:
@@ -35,15 +40,33 @@ class Vault:
         StorageError: vault.sqlite is damaged or cannot be written; it is left as it is.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, database: str = "") -> None:
         private_directory(directory)
         self._key = VaultKey(directory / "vault.key")
         self._database = Database(directory / "vault.sqlite", pieces.SCHEMA + access.SCHEMA, pieces.VERSION)
-        self._door = Door(self._database, self._key)
+        self._shelf = open_shelf(database)
+        self._database.before_commit = self._shelf.commit
+        self._database.undone = self._database.after_read = self._shelf.undo
+        self._door = Door(self._database, self._shelf, self._key)
+        self._forgot = False
 
     def close(self) -> None:
         """Close the file. Twice is harmless."""
         self._database.close()
+        self._shelf.close()
+
+    @contextmanager
+    def at_once(self, expected: Collection[Whose] = ()) -> Iterator[None]:
+        """Everything that is done in this block is durable, or undone, at once: one sync for many messages.
+
+        expected: the utterances that it will be about.
+        """
+        with self._database.write():
+            self._shelf.expect(expected)
+            yield
+        if self._forgot:
+            self._forgot = False
+            self._database.shred_log()
 
     # What arrives
 
@@ -57,8 +80,8 @@ class Vault:
                 " VALUES (?, ?, 'arriving', ?, ?, ?, ?)",
                 (*whose, at, at, NOBODY_SPOKE if is_cover(header) else header.ledger_index, may_stay(header)),
             )
-            pieces.put(sql, whose, BEGIN, message)
-            pieces.put(sql, whose, DATA_KEY, self._key.wrap(data_key))
+            self._shelf.put(sql, whose, BEGIN, message)
+            self._shelf.put(sql, whose, DATA_KEY, self._key.wrap(data_key))
 
     def put_segment(self, whose: Whose, index: int, message: bytes, now: datetime) -> Put:
         """Keep a segment message. "same" and "other": there was one of that index, and it stays."""
@@ -95,10 +118,20 @@ class Vault:
     def messages(self, whose: Whose) -> tuple[bytes, dict[int, bytes], bytes | None]:
         """Begin, segments by index, and end (if it came), as received. Raises NotKept."""
         with self._database.read() as sql:
-            begin = pieces.get(sql, whose, BEGIN)
+            begin = self._shelf.get(sql, whose, BEGIN)
             if begin is None:
                 raise not_kept(whose)
-            return begin, pieces.segments(sql, whose), pieces.get(sql, whose, END)
+            return begin, self._shelf.segments(sql, whose), self._shelf.get(sql, whose, END)
+
+    def has_end(self, whose: Whose) -> bool:
+        """Whether its end came."""
+        with self._database.read() as sql:
+            return self._shelf.has(sql, whose, END)
+
+    def count_segments(self, whose: Whose) -> int:
+        """How many of its segments are here."""
+        with self._database.read() as sql:
+            return self._shelf.count_segments(sql, whose)
 
     def opener(self, whose: Whose) -> tuple[Begin, Opener]:
         """For ingest alone, which checks what arrives and drops the sound.
@@ -131,6 +164,11 @@ class Vault:
             which = "WHERE ?1 IS NULL OR u.device = ?1 ORDER BY begun, u.device, id"
             return held.select(sql, which, (device,))
 
+    def completed_since(self, since: datetime) -> list[Held]:
+        """What became complete since then."""
+        with self._database.read() as sql:
+            return held.select(sql, "WHERE state = 'complete' AND completed >= ?", (since.timestamp(),))
+
     def devices(self) -> list[str]:
         """Every device of which something is kept."""
         query = "SELECT DISTINCT device FROM utterance WHERE state != 'forgotten' ORDER BY device"
@@ -160,7 +198,7 @@ class Vault:
         plain = msgspec.json.encode(words)
         with self._database.write() as sql:  # the key too is read in here: nobody forgets it in between
             sealed = seal_words(self._data_key(whose), plain, nonce or os.urandom(NONCE_BYTES))
-            pieces.replace(sql, whose, WORDS, sealed)
+            self._shelf.replace(sql, whose, WORDS, sealed)
 
     def add_note(self, whose: Whose, name: str, text: str) -> None:
         """Keep what a person said of it, in place of the note of that name; it goes when the recording goes.
@@ -169,16 +207,16 @@ class Vault:
         """
         with self._database.write() as sql:
             data_key = self._data_key(whose)
-            notes = opened_notes(data_key, pieces.get(sql, whose, NOTES)) | {name: text}
+            notes = opened_notes(data_key, self._shelf.get(sql, whose, NOTES)) | {name: text}
             sealed = seal_words(data_key, msgspec.json.encode(notes), os.urandom(NONCE_BYTES), NOTES_DOMAIN)
-            pieces.replace(sql, whose, NOTES, sealed)
+            self._shelf.replace(sql, whose, NOTES, sealed)
 
     def put_prepared(self, whose: Whose, content: bytes) -> None:
         """Keep what people may hear of it, sealed; it goes when the recording goes. Raises NotKept."""
         with self._database.write() as sql:
             key = self._data_key(whose)
             sealed = seal_words(key, content, os.urandom(NONCE_BYTES), PREPARED_DOMAIN)
-            pieces.replace(sql, whose, PREPARED, sealed)
+            self._shelf.replace(sql, whose, PREPARED, sealed)
 
     def mark_answered(self, whose: Whose) -> None:
         """The answer is on its way, or will never be: give no other."""
@@ -215,14 +253,20 @@ class Vault:
         with self._database.write() as sql:
             if _state(sql, whose) != "forgotten":
                 access.append(sql, "forget", whose, (who, why, now))
-            pieces.drop(sql, whose)
+            self._shelf.drop(sql, whose)
             sql.execute("UPDATE utterance SET state = 'forgotten' WHERE device = ? AND id = ?", whose)
+            self._forgot = True
         self._database.shred_log()
 
     def accesses(self, device: str | None = None) -> list[Access]:
         """Who opened or deleted what, why and when: all, or those of one device."""
         with self._database.read() as sql:
             return access.rows(sql, device)
+
+    def proved_accesses(self, device: str) -> list[access.Proved]:
+        """The rows of one device, each with its proof of inclusion."""
+        with self._database.read() as sql:
+            return access.proved(sql, device)
 
     def access_head(self) -> Checkpoint:
         """The Merkle head of the access ledger, to be signed."""
@@ -235,14 +279,14 @@ class Vault:
             state = _state(sql, whose)
             if state == "forgotten":
                 return "same"
-            put = pieces.put(sql, whose, name, message)
+            put = self._shelf.put(sql, whose, name, message)
             if put == "new" and state != "complete":
                 sql.execute(news, (now.timestamp(), *whose))
         return put
 
     def _data_key(self, whose: Whose) -> bytes:
         with self._database.read() as sql:
-            wrapped = pieces.get(sql, whose, DATA_KEY)
+            wrapped = self._shelf.get(sql, whose, DATA_KEY)
         if wrapped is None:
             raise not_kept(whose)
         return self._key.unwrap(wrapped)

@@ -12,8 +12,9 @@ from gpiozero import Device
 
 LONG = {
     "test_alsa_proof.py", "test_audit.py", "test_audit_cloud.py", "test_audit_line.py",
-    "test_audit_line_talk.py", "test_audit_line_tls.py", "test_canary_memory.py", "test_canary_run.py",
-    "test_canary_search.py", "test_ears.py", "test_enclosure.py", "test_enrol.py", "test_experiment.py",
+    "test_audit_line_talk.py", "test_audit_line_tls.py", "test_browser.py", "test_canary_memory.py",
+    "test_canary_run.py", "test_canary_search.py", "test_controls.py", "test_crawler.py", "test_ears.py",
+    "test_enclosure.py", "test_enrol.py", "test_experiment.py",
     "test_faults.py", "test_fingerprint.py",
     "test_fingerprint_own.py", "test_firewall.py", "test_flash.py", "test_flash_again.py",
     "test_install.py", "test_install_machine.py", "test_install_ready.py", "test_kit_again.py",
@@ -26,7 +27,7 @@ LONG = {
 
 INSTALLED = (
     "ALSA: ", "espeak-ng is not", "libusb is not", "mosquitto is not", "nftables is not", "no chromium",
-    "no gcc", "not installed: ", "systemd-analyze is not",
+    "no gcc", "not installed: ", "postgresql is not", "systemd-analyze is not",
 )  # fmt: skip
 """How a skip begins whose cause .ci/run installs. There it would hide that the real thing was never tried."""
 

@@ -73,7 +73,7 @@ def test_each_of_these_skips_is_one_of_ours(beginning):
 
 PACKAGES = {
     "chattr": "e2fsprogs", "chromium": "chromium", "espeak-ng": "espeak-ng", "gcc": "gcc", "ip": "iproute2",
-    "mosquitto": "mosquitto", "nft": "nftables", "systemd-analyze": "systemd",
+    "mosquitto": "mosquitto", "nft": "nftables", "postgres": "postgresql", "systemd-analyze": "systemd",
     "setpriv": "util-linux", "unshare": "util-linux", "venv": "python3-venv",
     "asoundlib.h": "libasound2-dev", "portaudio.h": "portaudio19-dev", "libusb": "libusb-1.0-0",
 }  # fmt: skip

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from cloud_stub.hearing.answers import Action, reply
 from cloud_stub.hearing.artists import NAMES, Catalogue, read_artists
@@ -22,6 +22,17 @@ from cloud_stub.hearing.lexicon import Lexicon
 from cloud_stub.hearing.voice import find_voice, say
 
 _LOG = logging.getLogger(__name__)
+
+
+SPOKEN = 600
+"""So many ways of saying musicians are listened for: the first of the catalogue."""
+
+
+class Hears(Protocol):
+    """Whatever has ears."""
+
+    def hear(self, pcm: bytes) -> str:
+        """The words in one utterance (s16le mono 16 kHz), lower case; "" when there are none."""
 
 
 class Answer(NamedTuple):
@@ -45,6 +56,10 @@ class Settings:
 
     artists: Path = NAMES
     """The catalogue of musicians."""
+    ears: str = "pocketsphinx"
+    """Or the address of a Wyoming server."""
+    may_leave: bool = False
+    """Whether that may be another machine."""
     voice: bool = True
     """Speak answers, where espeak-ng is installed."""
 
@@ -54,7 +69,7 @@ class Mind:
 
     def __init__(
         self,
-        ears: Ears,
+        ears: Hears,
         sentences: Sentences,
         musicians: Catalogue,
         voice: Callable[[], str | None],
@@ -89,12 +104,17 @@ def open_mind(settings: Settings | None = None, now: Callable[[], datetime] = lo
     """Load the models (about a second, 140 MB).
 
     Raises:
-        ConfigError: the catalogue of musicians cannot be read.
+        ConfigError: the catalogue of musicians cannot be read, or the address of ears is none.
     """
     settings = settings or Settings()
     lexicon, sentences = Lexicon(), Sentences()
     musicians = Catalogue(read_artists(settings.artists), lexicon)
-    grammar = write_grammar(sentences.templates, lexicon.__contains__, {"artist": musicians.spoken})
+    if settings.ears != "pocketsphinx":
+        from cloud_stub.hearing.wyoming_ears import WyomingEars
+
+        there = WyomingEars(settings.ears, may_leave=settings.may_leave)
+        return Mind(there, sentences, musicians, find_voice if settings.voice else lambda: None, now)
+    grammar = write_grammar(sentences.templates, lexicon.__contains__, {"artist": musicians.spoken[:SPOKEN]})
     unheard = [*grammar.left_out, *musicians.unspoken]
     if unheard:
         _LOG.info("hearing: %d sentences and names cannot be listened for: %s", len(unheard), unheard)

@@ -33,6 +33,11 @@ def check(session: Session | None, action: Action, now: datetime) -> Person:
     wanted = session.person.roles != {"owner"} or action in LISTENS | STEP_UP
     if wanted and session.second is None:
         raise Refused("second_factor")
-    if action in STEP_UP and not (session.second and now - session.second <= FRESH):
+    if action in STEP_UP and not is_fresh(session, now):
         raise Refused("step_up")
     return session.person
+
+
+def is_fresh(session: Session, now: datetime) -> bool:
+    """Whether a second factor was shown within the last minutes."""
+    return session.second is not None and now - session.second <= FRESH

@@ -9,6 +9,9 @@ from typing import NamedTuple
 FREE = 5
 FIRST = timedelta(seconds=2)
 LONGEST = timedelta(minutes=15)
+FORGOTTEN = timedelta(days=1)
+"""Failures that long ago do not count any more: whoever waits out each wait has some hundred tries a day."""
+
 MOST_KEYS = 10_000
 
 
@@ -34,7 +37,7 @@ class Limits:
     def failed(self, key: str, now: datetime) -> None:
         """It was wrong."""
         before = self._failed.pop(key, None)
-        times = 0 if before is None or now - before.last > LONGEST else before.times
+        times = 0 if before is None or now - before.last > FORGOTTEN else before.times
         self._failed[key] = _Failed(times + 1, now)
         while len(self._failed) > MOST_KEYS:
             self._failed.popitem(last=False)

@@ -17,7 +17,7 @@ from cloud_stub.errors import PersonError
 from cloud_stub.people import events
 from cloud_stub.people.events import Event
 from cloud_stub.people.roles import ROLES, Role, conflicts
-from cloud_stub.people.secrets_at_rest import SeedKey, hashed, is_outdated, matches, paper_hash
+from cloud_stub.people.secrets_at_rest import SeedKey, hashed, hashed_anew, is_outdated, matches, paper_hash
 from cloud_stub.people.tables import KEY_FILE, open_tables
 from device.ledger import Checkpoint
 
@@ -96,9 +96,7 @@ class People:
     ) -> Person:
         """Somebody new."""
         _check_name(name)
-        _check_roles(name, roles)
-        if devices and roles != {"owner"}:
-            raise PersonError(f"{name}: only an owner has devices; add the owner apart")
+        _check_roles(name, roles, devices)
         person_id = base64.b32encode(secrets.token_bytes(15)).decode().lower()
         stored = hashed(password, name)
         with self.database.write() as sql:
@@ -115,7 +113,7 @@ class People:
         """Other roles; whoever had them signs in anew."""
         with self.database.write() as sql:
             person = _require(sql, person_id)
-            _check_roles(person.name, roles)
+            _check_roles(person.name, roles, person.devices)
             sql.execute("UPDATE person SET roles = ? WHERE id = ?", (" ".join(sorted(roles)), person_id))
             _sign_out(sql, person_id)
             events.append(sql, "roles", person_id, (by[0], " ".join(sorted(roles)), by[1]))
@@ -144,6 +142,7 @@ class People:
         with self.database.write() as sql:
             _require(sql, person_id)
             sql.execute("UPDATE person SET suspended = NULL WHERE id = ?", (person_id,))
+            _sign_out(sql, person_id)  # what was begun meanwhile does not wake up now
             events.append(sql, "restore", person_id, (by[0], "restored", by[1]))
 
     def remove(self, person_id: str, by: tuple[str, datetime]) -> None:
@@ -165,9 +164,15 @@ class People:
         if not matches(password, row[1] if row else None):
             return None
         if is_outdated(row[1]):
-            with self.database.write() as sql:
-                sql.execute("UPDATE person SET password = ? WHERE id = ?", (hashed(password, name), row[0]))
+            self._renew(row[0], row[1], password)
         return self.find(row[0])
+
+    def _renew(self, person_id: str, seen: str, password: str) -> None:
+        """Hash anew, unless the password was changed since its hash was `seen`."""
+        anew = hashed_anew(password)
+        with self.database.write() as sql:
+            renew = "UPDATE person SET password = ? WHERE id = ? AND password = ?"
+            sql.execute(renew, (anew, person_id, seen))
 
     def enrol_totp(self, person_id: str) -> Totp:
         """A new seed, to be confirmed with `confirm_totp`; nothing is stored until then."""
@@ -264,12 +269,14 @@ def _check_name(name: str) -> None:
         raise PersonError(f"{name[:20]!r}: no name; take printable characters, {LONGEST_NAME} at most")
 
 
-def _check_roles(name: str, roles: frozenset[Role]) -> None:
+def _check_roles(name: str, roles: frozenset[Role], devices: tuple[str, ...]) -> None:
     unknown = sorted(set(roles) - set(ROLES))
     if unknown or not roles:
         raise PersonError(f"{name}: {unknown or 'no role'}; take one of {', '.join(ROLES)}")
     for one, two in conflicts(roles):
         raise PersonError(f"{name}: nobody is both {one} and {two}; add two people")
+    if devices and roles != {"owner"}:
+        raise PersonError(f"{name}: only an owner has devices; add the owner apart")
 
 
 def _give_device(sql: sqlite3.Connection, device: str, person_id: str) -> None:

@@ -95,6 +95,11 @@ class Drawing:
         for _ in range(2 if hears_two(self._key, whose, self._settings.double_share) else 1):
             tables.add_task(sql, whose, "review")
 
+    def open_tasks(self) -> list[tables.Task]:
+        """The tasks that wait for somebody to review them."""
+        with self._database.read() as sql:
+            return tables.tasks(sql, "WHERE state = 'waiting' AND kind = 'review'")
+
     def withdraw_refused(self, now: datetime) -> int:
         """Take away what is not allowed any more, or gone; return how many."""
         with self._database.read() as sql:

@@ -10,6 +10,10 @@ KEYS: Final = f"{ROOT}/keys"
 UP_FILTER: Final = f"{ROOT}/+/up/#"
 """What an ingest subscribes to: everything every device says."""
 
+UTTERANCES: Final = f"{ROOT}/+/up/utterance/#"
+UP_BESIDES: Final = f"{ROOT}/+/up/+"
+"""The same in two: utterances, and everything else."""
+
 PARTS: Final = ("begin", "segment", "end")
 
 _DEVICE = re.compile(r"[a-z0-9-]{1,36}")

@@ -161,5 +161,7 @@ def test_a_topic_that_is_no_text_is_counted_like_any_other_that_is_not_ours(conf
     message = paho.MQTTMessage(1, b"overheard/v1/\xff/up/status")
     message.payload = b""
     cloud._link._make_client(paho.MQTTv311)._handle_on_message(message)
+    cloud._threads[-1].start()  # whoever takes the mail
+    assert cloud.settled.wait(20)
     assert cloud.ingest.refused == {"topic": 1}
     cloud.stop()

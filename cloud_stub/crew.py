@@ -1,0 +1,49 @@
+"""The workers of `[ingest] workers`, as processes that end with the cloud; one that dies is started again."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+TERM_S = 20.0
+
+
+class Crew:
+    """Workers beside a cloud. port: of the broker. config: the settings file that they read, too."""
+
+    def __init__(self, workers: int, port: int, config: Path | None) -> None:
+        self._commands = [self._command(number, port, config) for number in range(workers)]
+        self._children: list[subprocess.Popen[bytes]] = []
+        self.restarted = 0
+
+    def start(self) -> None:
+        """Start all of them."""
+        self._children = [self._spawn(command) for command in self._commands]
+
+    def look_after(self) -> None:
+        """Start those again that have ended."""
+        for at, child in enumerate(self._children):
+            if child.poll() is not None:
+                self._children[at] = self._spawn(self._commands[at])
+                self.restarted += 1
+
+    def stop(self) -> None:
+        """End all of them: each confirms what is durable, and the rest is dealt out at the next start."""
+        for child in self._children:
+            child.terminate()
+        for child in self._children:
+            try:
+                child.wait(TERM_S)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+        self._children = []
+
+    @staticmethod
+    def _command(number: int, port: int, config: Path | None) -> list[str]:
+        settings = ["--config", str(config)] if config else []
+        worker = [sys.executable, "-m", "cloud_stub", "worker", f"worker-{number}", "--port", str(port)]
+        return worker + settings
+
+    @staticmethod
+    def _spawn(command: list[str]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL)

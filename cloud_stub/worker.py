@@ -1,0 +1,128 @@
+"""One of several that take what devices send, beside a cloud that does everything else. No policy of its own.
+
+They share the vault, and the broker deals messages out to them ($share, MQTT 5). A message is confirmed to
+the broker once it is durable: what a worker that dies had not confirmed is dealt to another. Parts of one
+utterance come to different workers; what is known of it is in the vault alone.
+"""
+
+import queue
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from cloud_stub.broker_files import cloud_context
+from cloud_stub.config import Config
+from cloud_stub.ingest import Ingest
+from cloud_stub.keys import Keys
+from cloud_stub.link import CLIENT_ID, KEEPALIVE_S, SESSION_S
+from cloud_stub.vault import Vault
+from cloud_stub.witness import Witness
+from device.envelope.topics import UTTERANCES
+
+SHARED = f"$share/ingest/{UTTERANCES}"
+AT_ONCE, MOST_MAIL = 400, 4000
+LOOK_EVERY_S = 0.2
+"""So often a worker looks whether what it holds was waited for by another."""
+
+
+LINGER_S = 0.03
+
+
+class _Letter(NamedTuple):
+    topic: str
+    payload: bytes
+    mid: int
+
+
+class Worker:
+    """Takes its share until `over`. name: told apart from the others' at the broker, the same after a
+    restart.
+
+    Raises:
+        KeyFileError, StorageError: as `Keys` and `Vault` do; `run` too.
+    """
+
+    def __init__(
+        self, config: Config, address: tuple[str, int], name: str, clock: Callable[[], datetime]
+    ) -> None:
+        self.over = threading.Event()
+        self.up = threading.Event()
+        self.taken = 0
+        self._address = address
+        self._clock = clock
+        keys = Keys(config.storage.keys, config.keys, keeps=False)
+        self._vault = Vault(config.storage.vault, config.storage.database)
+        self._witness = Witness(config.storage.heads, keys.witness)
+        self._ingest = Ingest(self._vault, keys, config.ingest, witness=self._witness)
+        self._mail: queue.Queue[_Letter] = queue.Queue(MOST_MAIL)
+        self._client = self._make_client(config, name)
+
+    def run(self) -> None:
+        """Connect, take and confirm until `over`; then disconnect. The broker keeps the session."""
+        self._client.loop_start()
+        try:
+            while not self.over.is_set():
+                self._take(self._letters())
+        finally:
+            self._client.disconnect()
+            self._client.loop_stop()
+            self._vault.close()
+            self._witness.close()
+
+    def _letters(self) -> list[_Letter]:
+        try:
+            letters = [self._mail.get(timeout=LOOK_EVERY_S)]
+        except queue.Empty:
+            return []
+        self.over.wait(
+            LINGER_S
+        )  # more will come: they share a sync, and the file's lock changes hands less often
+        while len(letters) < AT_ONCE and not self._mail.empty():
+            letters.append(self._mail.get_nowait())
+        return letters
+
+    def _take(self, letters: list[_Letter]) -> None:
+        messages = [(each.topic, each.payload) for each in letters]
+        for answer in self._ingest.take_all(messages, self._clock()):
+            self._client.publish(answer.topic, answer.payload, qos=1)
+        for each in letters:  # durable by now
+            self._client.ack(each.mid, 1)
+        self.taken += len(letters)
+
+    def _make_client(self, config: Config, name: str) -> paho.Client:
+        five = MQTTProtocolVersion.MQTTv5
+        name = f"{CLIENT_ID}-{name}"
+        client = paho.Client(CallbackAPIVersion.VERSION2, name, protocol=five, manual_ack=True)
+        if config.broker.tls:
+            client.tls_set_context(cloud_context(config.storage.keys))
+        low, high = config.broker.backoff_min_s, config.broker.backoff_max_s
+        client.reconnect_delay_set(low, high)  # type: ignore[arg-type]  # any number of seconds will do
+        client.max_inflight_messages_set(1000)
+        client.on_connect = self._on_connect
+        client.on_disconnect = lambda *_: self.up.clear()
+        client.on_subscribe = lambda *_: self.up.set()
+        client.on_message = self._on_message
+        session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's, untyped
+        session.SessionExpiryInterval = SESSION_S
+        client.connect_async(*self._address, KEEPALIVE_S, clean_start=False, properties=session)
+        return client
+
+    def _on_connect(
+        self, client: paho.Client, _userdata: Any, _flags: Any, reason: ReasonCode, _p: Any
+    ) -> None:
+        if not reason.is_failure:
+            client.subscribe(SHARED, qos=1)
+
+    def _on_message(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:  # counted as nobody's topic
+            topic = ""
+        self._mail.put(_Letter(topic, bytes(message.payload), message.mid))

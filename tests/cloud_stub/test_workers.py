@@ -1,0 +1,167 @@
+"""Several workers share what devices send, and lose nothing when one is killed. Real processes, a real
+broker.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+
+import paho.mqtt.client as paho
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
+from cloud_stub.broker import open_broker
+from cloud_stub.crew import Crew
+from cloud_stub.database import Database
+from cloud_stub.errors import StorageError
+from cloud_stub.keys import Keys
+from cloud_stub.loopback import free_port
+from cloud_stub.vault import Vault
+from device.envelope import downlink, topics
+from tests.cloud_stub.conftest import Voice, settings
+from tests.postgres import installed, postgres
+
+pytestmark = pytest.mark.skipif(shutil.which("mosquitto") is None, reason="mosquitto is not installed")
+WORKERS, TALKERS, SAID = 3, 10, 3
+
+
+class Devices:
+    """Everybody who talks, on one connection, and the acknowledgements that came."""
+
+    def __init__(self, port, public):
+        self.acks = {}
+        self.public = public
+        five = MQTTProtocolVersion.MQTTv5
+        self.client = paho.Client(CallbackAPIVersion.VERSION2, "devices", protocol=five)
+        self.client.max_inflight_messages_set(50)
+        self.client.on_message = self._acknowledged
+        self.client.on_connect = lambda *_: self.client.subscribe(f"{topics.ROOT}/+/down/ack", qos=1)
+        self.client.connect("127.0.0.1", port)
+        self.client.loop_start()
+
+    def _acknowledged(self, _client, _userdata, message):
+        body, _ = downlink.open("ack", message.payload, self.public)
+        self.acks[body["utterance"]] = body["state"]
+
+    def complete(self):
+        return sum(state == "complete" for state in list(self.acks.values()))
+
+    def say(self, messages):
+        for topic, payload in messages:
+            self.client.publish(topic, payload, qos=1)
+
+    def close(self):
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+@pytest.fixture
+def server(tmp_path):
+    if not installed():
+        pytest.skip("postgresql is not installed, or this is not root")
+    with postgres(tmp_path / "server") as (url, _):
+        yield url
+
+
+def wait_for(true, limit_s=60.0):
+    """Until something that other processes do has been done."""
+    until = time.monotonic() + limit_s
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def test_three_share_the_load_and_one_that_is_killed_loses_nothing(tmp_path, server):
+    config = settings(tmp_path / "cloud")
+    keys, now = Keys(config.storage.keys, config.keys), datetime.now(UTC)
+    reader, utc = keys.epoch(now).key.public, now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    file = tmp_path / "cloud.toml"
+    storage = f'[storage]\ndirectory = "cloud"\ndatabase = "{server}"\n'
+    file.write_text(storage + '[broker]\nkind = "none"\nport = 1\n[keys]\nsuite = "x25519"\n')
+    spoken = [
+        voice.say(reader, 12, utc=utc) for voice in [Voice() for _ in range(TALKERS)] for _ in range(SAID)
+    ]
+    letters = [one for each in zip(*(said.messages for said in spoken), strict=True) for one in each]
+    half = len(letters) // 2
+    broker = open_broker("mosquitto", free_port(), tmp_path / "broker")
+    with broker, closing(Vault(config.storage.vault, server)) as vault:
+        crew, devices = Crew(WORKERS, broker.port, file), Devices(broker.port, keys.signer.public_key())
+        crew.start()
+        try:
+            wait_for(
+                lambda: devices.say(letters[:1]) or len(vault.utterances()) > 0
+            )  # somebody has subscribed
+            devices.say(letters[:half])
+            wait_for(lambda: len(vault.utterances()) == len(spoken))
+            os.kill(crew._children[1].pid, signal.SIGKILL)
+            devices.say(letters[half:])
+            crew._children[1].wait()
+            crew.look_after()
+            wait_for(lambda: devices.complete() == len(spoken))
+        finally:
+            crew.stop()
+            devices.close()
+        assert crew.restarted == 1
+        assert len(vault.utterances()) == len(spoken)
+        for said in spoken:
+            assert vault.open(said.whose, "test", "compare", now).pcm == said.pcm
+
+
+def test_a_worker_ends_when_it_is_told_to(tmp_path):
+    config = settings(tmp_path / "cloud")
+    Keys(config.storage.keys, config.keys).epoch(datetime.now(UTC))
+    file = tmp_path / "cloud.toml"
+    file.write_text('[storage]\ndirectory = "cloud"\n[broker]\nkind = "none"\nport = 1\n')
+    command = [sys.executable, "-m", "cloud_stub", "worker", "one", "--config", str(file)]
+    with subprocess.Popen(command) as worker:
+        heads = tmp_path / "cloud" / "heads" / "heads.sqlite"
+        wait_for(heads.exists)
+        worker.terminate()
+        assert worker.wait(30) in (0, -signal.SIGTERM)  # perhaps before it listens to signals
+
+
+def test_many_open_and_shred_one_file_at_once(tmp_path):
+    schema, start, failed = "CREATE TABLE one (a);", threading.Barrier(6), []
+
+    def use():
+        start.wait()
+        try:
+            for _ in range(20):
+                with closing(Database(tmp_path / "many.sqlite", schema, 3)) as database:
+                    with database.write() as sql:
+                        sql.execute("INSERT INTO one VALUES (1)")
+                    database.shred_log()
+        except StorageError as error:
+            failed.append(str(error))
+
+    threads = [threading.Thread(target=use) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+
+
+def test_many_make_one_file_at_once(tmp_path):
+    schema = "CREATE TABLE one (a); CREATE TABLE two (b);"
+    made, start = [], threading.Barrier(8)
+
+    def make():
+        start.wait()
+        with closing(Database(tmp_path / "many.sqlite", schema, 3)) as database:
+            with database.write() as sql:
+                sql.execute("INSERT INTO one VALUES (1)")
+            made.append(database)
+
+    threads = [threading.Thread(target=make) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 8
