@@ -5,11 +5,13 @@ that it exists. Every look and every hearing passes the vault's door, under the 
 task.
 """
 
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from cloud_stub.config import ReviewSection
 from cloud_stub.database import Database
-from cloud_stub.errors import NoTask
+from cloud_stub.errors import NoTask, NotKept
 from cloud_stub.review import tables
 from cloud_stub.review.casebook import Casebook
 from cloud_stub.review.cases import CaseKind
@@ -105,6 +107,24 @@ class Desk:
             tables.held_task(sql, task_id, person)
             tables.finish(sql, task_id, "judged", now)
         self._settling.settle(task, f"{ROLES[task.kind]}:{person}", now)
+
+    def take_in(self, judged: Mapping[str, Judgement], now: datetime) -> tuple[int, int]:
+        """Judgements that were made elsewhere, by task; return how many were taken, and how many were
+        not: over, given to somebody meanwhile, or not allowed any more.
+        """
+        taken = 0
+        for task_id, judgement in judged.items():
+            with self._database.read() as sql:
+                task = tables.find_task(sql, task_id)
+            if task is None or task.state != "waiting" or not self._drawing.may_serve(task.whose):
+                continue
+            with suppress(NotKept):
+                self._settling.keep(task, judgement)
+                with self._database.write() as sql:
+                    tables.finish(sql, task_id, "judged", now)
+                self._settling.settle(task, "reviewer:label-studio", now)
+                taken += 1
+        return taken, len(judged) - taken
 
     def flag(self, task_id: str, person: str, now: datetime) -> None:
         """Something is nobody's business: from now on the privacy officer alone may open it."""

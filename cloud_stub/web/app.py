@@ -64,7 +64,8 @@ def make_app(parts: Parts) -> FastAPI:
 
 async def _with_headers(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
     length = request.headers.get("content-length", "0")
-    if request.method == "POST" and not (length.isdigit() and int(length) <= LARGEST_FORM):
+    most = officer.LARGEST if request.url.path == "/import" else LARGEST_FORM
+    if request.method == "POST" and not (length.isdigit() and int(length) <= most):
         response: Response = _said(413, "That is more than any form of these pages.")
     else:
         response = await answer(request)

@@ -4,16 +4,18 @@ what was.
 
 from typing import Annotated, get_args
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Request, UploadFile
 from fastapi.responses import Response
 
 from cloud_stub.review.cases import OUTCOMES, CaseEvent, Step, Unfit
+from cloud_stub.review.label_studio import read_judgements
 from cloud_stub.web.bundle import bundle
 from cloud_stub.web.visit import Posted, Seen
 from cloud_stub.web.wav import as_answer
 
 router = APIRouter()
 Reason = Annotated[str, Form(max_length=2000)]
+LARGEST = 4_000_000
 EVENTS: tuple[CaseEvent, ...] = get_args(CaseEvent)
 
 
@@ -92,6 +94,16 @@ def approve_export(who: Posted, grant: Annotated[str, Form(max_length=32)]) -> R
     person = who.require("export.approve")
     who.parts.grants.approve(grant, person.id, who.now)
     return who.go("/cases")
+
+
+@router.post("/import")
+def import_judgements(who: Posted, file: UploadFile) -> Response:
+    """What Label Studio made of an export: judgements, taken like anybody's."""
+    who.require("export.bulk")
+    taken, left = who.parts.review.desk.take_in(read_judgements(file.file.read(LARGEST)), who.now)
+    return who.page(
+        "said", text=f"{taken} judgements were taken, {left} were not: over, or withdrawn meanwhile."
+    )
 
 
 @router.post("/export/bundle")

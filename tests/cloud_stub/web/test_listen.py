@@ -8,9 +8,11 @@ import msgspec
 import pytest
 
 from cloud_stub.errors import NoTask
+from cloud_stub.review import tables
 from cloud_stub.review.label_studio import read_judgements
+from cloud_stub.wishes import Wish
 from tests.cloud_stub.review.conftest import GOOD
-from tests.cloud_stub.web.conftest import NOW
+from tests.cloud_stub.web.conftest import NOW, SITE
 
 FORM = {"transcript": "call me", "intent": "right", "answer": "wrong", "false_wake": "no", "artist": ""}
 
@@ -133,6 +135,32 @@ def test_an_export_needs_two_officers_and_has_no_name_in_it(town):
         assert (secret.encode() in everything) is False
     assert officer.post("/export/bundle", grant=asked.id).status_code == 409  # once
     assert any(row.why == f"export {asked.id}" for row in town.house.vault.accesses())
+
+
+def imported(officer, content):
+    files = {"file": ("export.json", content, "application/json")}
+    return officer.client.post("/import", data={"csrf": officer.csrf}, files=files, headers={"origin": SITE})
+
+
+def test_judgements_made_elsewhere_are_taken_like_anybodys(town):
+    spoken, other = town.house.ready(), town.house.ready()
+    officer = town.of("privacy_officer")
+    officer.get("/cases")
+    with town.house.review.database.read() as sql:
+        tasks = {task.whose: task.id for task in tables.tasks(sql)}
+    town.house.wishes.say(spoken.device, Wish("until_deleted", review=True), NOW)
+    said = {"intent": "right", "answer": "right", "false_wake": "yes", "transcript": "the weather"}
+    export = [
+        {"data": {"task": each}, "annotations": [annotation(**said)]}
+        for each in (tasks[spoken.whose], "0" * 32)
+    ]
+    answer = imported(officer, json.dumps(export))
+    assert "1 judgements were taken, 1 were not" in answer.text
+    assert town.house.forgotten(spoken.whose)  # a false wake that was confirmed
+    assert "0 judgements were taken, 2 were not" in imported(officer, json.dumps(export)).text
+    assert imported(officer, "nonsense").status_code == 409
+    assert imported(officer, "x" * 5_000_000).status_code == 413
+    assert town.house.desk.take(town.ids["reviewer"], "review", NOW).whose == other.whose
 
 
 def annotation(**said):
