@@ -9,11 +9,12 @@ from typing import NamedTuple
 import msgspec
 from cryptography.exceptions import InvalidTag
 
-from cloud_stub import access
+from cloud_stub import access, pieces
 from cloud_stub.database import Database
 from cloud_stub.errors import NotKept, StorageError
-from cloud_stub.pieces import BEGIN, DATA_KEY, NOTES, PREPARED, WORDS
+from cloud_stub.pieces import BEGIN, BLOB, DATA_KEY, NOTES, PREPARED, WORDS
 from cloud_stub.shelf import Shelf
+from cloud_stub.stow import Stow
 from cloud_stub.whose import Whose
 from cloud_stub.wrapping import NOTES_DOMAIN, PREPARED_DOMAIN, VaultKey, open_words
 from device.envelope import Begin, EnvelopeError, Gap, Header, Opener, Segment
@@ -59,8 +60,9 @@ class _Kept(NamedTuple):
 class Door:
     """Opens recordings, one at a time, for a named person or machine with a reason."""
 
-    def __init__(self, database: Database, shelf: Shelf, key: VaultKey) -> None:
+    def __init__(self, database: Database, shelf: Shelf, key: VaultKey, stow: Stow) -> None:
         self._database = database
+        self._stow = stow
         self._shelf = shelf
         self._key = key
 
@@ -75,7 +77,11 @@ class Door:
         with self._passed("open", whose, (who, why, now)) as (sql, data_key):
             begin = self._shelf.get(sql, whose, BEGIN)
             assert begin is not None  # noqa: S101 (for the type checker: it stands beside its key)
-            kept = _Kept(begin, self._shelf.segments(sql, whose), self._shelf.get(sql, whose, WORDS))
+            stowed = pieces.get(sql, whose, BLOB)
+            segments = {} if stowed else self._shelf.segments(sql, whose)
+            kept = _Kept(begin, segments, self._shelf.get(sql, whose, WORDS))
+        if stowed:  # nobody waits with the vault locked for what is elsewhere
+            kept = kept._replace(segments=self.fetch(whose, stowed))
         with _whole(whose):
             return self._opened(kept, data_key)
 
@@ -97,6 +103,21 @@ class Door:
                 raise not_kept(whose)
         with _whole(whose):
             return open_words(data_key, prepared, PREPARED_DOMAIN)
+
+    def fetch(self, whose: Whose, stowed: bytes) -> dict[int, bytes]:
+        """The segment messages from their blob. stowed: what it holds.
+
+        Raises:
+            NotKept: it was forgotten meanwhile.
+            StorageError: the blob is altered, or its store cannot be reached.
+        """
+        try:
+            return self._stow.fetch(whose, stowed)
+        except StorageError:
+            with self._database.read() as sql:
+                if not pieces.has(sql, whose, DATA_KEY):
+                    raise not_kept(whose) from None
+            raise
 
     @contextmanager
     def _passed(
