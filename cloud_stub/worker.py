@@ -5,9 +5,12 @@ the broker once it is durable: what a worker that dies had not confirmed is deal
 utterance come to different workers; what is known of it is in the vault alone.
 """
 
+import fcntl
+import os
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -62,6 +65,7 @@ class Worker:
         self._witness = Witness(config.storage.heads, keys.witness)
         self._ingest = Ingest(self._vault, keys, config.ingest, witness=self._witness)
         self._mail: queue.Queue[_Letter] = queue.Queue(MOST_MAIL)
+        self._queue = os.open(config.storage.vault / "workers.lock", os.O_RDWR | os.O_CREAT, 0o600)
         self._client = self._make_client(config, name)
 
     def run(self) -> None:
@@ -75,6 +79,7 @@ class Worker:
             self._client.loop_stop()
             self._vault.close()
             self._witness.close()
+            os.close(self._queue)
 
     def _letters(self) -> list[_Letter]:
         try:
@@ -90,11 +95,22 @@ class Worker:
 
     def _take(self, letters: list[_Letter]) -> None:
         messages = [(each.topic, each.payload) for each in letters]
-        for answer in self._ingest.take_all(messages, self._clock()):
+        with self._turn():
+            answers = self._ingest.take_all(messages, self._clock())
+        for answer in answers:
             self._client.publish(answer.topic, answer.payload, qos=1)
         for each in letters:  # durable by now
             self._client.ack(each.mid, 1)
         self.taken += len(letters)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """One worker after another: who waits for SQLite's own lock sleeps up to 0.1 s between its tries."""
+        fcntl.flock(self._queue, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._queue, fcntl.LOCK_UN)
 
     def _make_client(self, config: Config, name: str) -> paho.Client:
         five = MQTTProtocolVersion.MQTTv5

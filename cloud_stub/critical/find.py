@@ -79,9 +79,9 @@ def _kind(run: Run, words: Sequence[str]) -> Kind | None:
     written = " ".join(words[run.first : run.last + 1])
     if len(digits) == 9 and (said == "social" or re.search(r"\b\d{3}-\d{2}-\d{4}\b", written)):
         return "ssn"
-    if _is_card(digits, said, written):
+    if any(_is_card(reading, said, written) for reading in run.readings()):
         return "card"
-    return "phone" if _is_phone(digits, said, written) else "number"
+    return "phone" if any(_is_phone(each, said, written) for each in run.readings()) else "number"
 
 
 def _is_iban(chars: str) -> bool:
@@ -91,6 +91,9 @@ def _is_iban(chars: str) -> bool:
         if match is None:
             continue
         spelled = match.group()
+        bank = spelled[4:8].replace("0", "O")  # said, they are the same
+        if bank.isalpha() and bank != "OOOO":
+            spelled = spelled[:4] + bank + spelled[8:]
         if any(iban.is_valid(spelled[:end], check_country=False) for end in range(15, len(spelled) + 1)):
             return True
         if spelled[4:8].isalpha():

@@ -28,7 +28,13 @@ def label(word: str) -> Label | None:
 
 
 def label_of(words: Sequence[str], first: int, last: int) -> Label | None:
-    """What the words around words `first` to `last` say that these are."""
+    """What words `first` to `last` say that they are ("8211-Office"), or else those around them."""
+    own = [word for word in words[first : last + 1] if glued(word)]
     before = reversed(words[max(0, first - BEFORE) : first])
     following, *after = words[last + 1 : last + 1 + AFTER] or [""]
-    return next((found for word in [following, *before, *after] if (found := label(word))), None)
+    return next((found for word in [*own, following, *before, *after] if (found := label(word))), None)
+
+
+def glued(word: str) -> bool:
+    """Whether a word with digits says itself what they are."""
+    return any(map(str.isdigit, word)) and label(word) is not None

@@ -98,6 +98,10 @@ _COUNTRY, _BANK = re.compile(r"[A-Z]{2}\d{2}"), re.compile(r"[A-Z]{4}")
 _EXTENSION = re.compile(r"(?<=\d)(x|ext\.?)\d+$", re.IGNORECASE)
 
 
+GLUED = 6
+"""So many digits in a word are a number, whatever else is in it."""
+
+
 class Sort(Enum):
     """How much a word looks like part of a number."""
 
@@ -144,10 +148,19 @@ def _token(at: int, word: str) -> Token:
 def _numeral(at: int, word: str) -> Token:
     """Something written with digits. Dates, times and network addresses are none of ours."""
     bare = word.strip(".:")
-    if _DATE.fullmatch(bare) or _ADDRESS.fullmatch(bare) or not _NUMERAL.fullmatch(bare):
+    if _DATE.fullmatch(bare) or _ADDRESS.fullmatch(bare):
         return Token(at, Sort.OTHER, "")
+    if not _NUMERAL.fullmatch(bare):
+        return _glued(at, bare)
     chars = "".join(re.findall(r"[0-9A-Za-z]", _EXTENSION.sub("", bare))).upper()
     return Token(at, Sort.SURE, chars) if re.search(r"\d", chars) else Token(at, Sort.OTHER, "")
+
+
+def _glued(at: int, bare: str) -> Token:
+    """Something else with a number in it: "788-063-Office" is hidden whole, and "c3po" is not."""
+    digits = re.sub(r"\D", "", bare)
+    many = len(digits) >= GLUED and "@" not in bare and not _ADDRESS.search(bare)
+    return Token(at, Sort.SURE, digits) if many else Token(at, Sort.OTHER, "")
 
 
 def _bank(token: Token, words: Sequence[str]) -> Token:
@@ -170,9 +183,16 @@ def _with_tens(found: list[Token], words: Sequence[str]) -> list[Token]:
 
 def _without_lookalikes(found: list[Token]) -> list[Token]:
     """What only sounds like a digit is one beside something else that was said singly."""
-    single = [token.sort is not Sort.OTHER and 0 < len(token.chars) <= 2 for token in found]
+    single = [_is_single(token) for token in found]
     beside = [any(single[max(0, at - 1) : at] + single[at + 1 : at + 2]) for at in range(len(found))]
     return [
         token._replace(sort=Sort.OTHER, chars="") if token.sort is Sort.ALIKE and not near else token
         for token, near in zip(found, beside, strict=True)
     ]
+
+
+def _is_single(token: Token) -> bool:
+    """Whether it was said as one digit or letter, or says how often one comes."""
+    if token.sort is Sort.OTHER or len(token.chars) > 2:
+        return False
+    return token.sort is Sort.SURE or bool(token.chars)
