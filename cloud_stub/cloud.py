@@ -21,7 +21,7 @@ from cloud_stub.devices import Devices
 from cloud_stub.door import Words
 from cloud_stub.end_record import ANSWERED, end_reason
 from cloud_stub.enrolment import Enrolment
-from cloud_stub.errors import CloudError, NotKept
+from cloud_stub.errors import CloudError, NotKept, OutOfReach
 from cloud_stub.held import Held, is_cover, may_stay
 from cloud_stub.in_flight import InFlight
 from cloud_stub.ingest import Ingest
@@ -328,6 +328,8 @@ class Cloud:
                     self.answer(whose)
             except NotKept:
                 pass  # its owner was quicker
+            except OutOfReach:
+                pass  # then it is answered, or not any more, after the next start
             finally:
                 self._answering_since = None
                 self._in_flight.done()
@@ -335,9 +337,10 @@ class Cloud:
     def _prepare_all(self) -> None:
         """Make what people may hear of what was drawn: slowly, and one at a time."""
         while not self.over.wait(TICK_S):
-            while self.review.drawing.waits() and not self.over.is_set():
-                self._prepare = self._prepare or open_prepare()
-                self.review.drawing.prepare_next(self._prepare, self.clock())
+            with suppress(OutOfReach):  # it is prepared when its sound is there again
+                while self.review.drawing.waits() and not self.over.is_set():
+                    self._prepare = self._prepare or open_prepare()
+                    self.review.drawing.prepare_next(self._prepare, self.clock())
 
     def _stow_all(self) -> None:
         """Bring sound to its blobs and take it away: beside the ticks, which wait for no network."""

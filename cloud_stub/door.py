@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidTag
 
 from cloud_stub import access, pieces
 from cloud_stub.database import Database
-from cloud_stub.errors import NotKept, StorageError
+from cloud_stub.errors import NotKept, OutOfReach, StorageError
 from cloud_stub.pieces import BEGIN, BLOB, DATA_KEY, NOTES, PREPARED, WORDS
 from cloud_stub.shelf import Shelf
 from cloud_stub.stow import Stow
@@ -73,15 +73,16 @@ class Door:
             ValueError: nobody, or no reason, is named.
             NotKept: there is no such utterance, or it was forgotten.
             StorageError: the row cannot be written (then nothing is opened), or what is kept was altered.
+            OutOfReach: its sound is not to be had now. Nothing is written down, for nothing was opened.
         """
+        fetched = self._fetched(whose)
         with self._passed("open", whose, (who, why, now)) as (sql, data_key):
             begin = self._shelf.get(sql, whose, BEGIN)
             assert begin is not None  # noqa: S101 (for the type checker: it stands beside its key)
-            stowed = pieces.get(sql, whose, BLOB)
-            segments = {} if stowed else self._shelf.segments(sql, whose)
+            segments = fetched or self._shelf.segments(sql, whose)
             kept = _Kept(begin, segments, self._shelf.get(sql, whose, WORDS))
-        if stowed:  # nobody waits with the vault locked for what is elsewhere
-            kept = kept._replace(segments=self.fetch(whose, stowed))
+        if not segments:  # stowed since we looked
+            kept = kept._replace(segments=self._fetched(whose) or {})
         with _whole(whose):
             return self._opened(kept, data_key)
 
@@ -104,16 +105,22 @@ class Door:
         with _whole(whose):
             return open_words(data_key, prepared, PREPARED_DOMAIN)
 
+    def _fetched(self, whose: Whose) -> dict[int, bytes] | None:
+        """The segments if they are stowed. Nobody waits with the vault locked for what is elsewhere."""
+        with self._database.read() as sql:
+            stowed = pieces.get(sql, whose, BLOB)
+        return self.fetch(whose, stowed) if stowed else None
+
     def fetch(self, whose: Whose, stowed: bytes) -> dict[int, bytes]:
         """The segment messages from their blob. stowed: what it holds.
 
         Raises:
             NotKept: it was forgotten meanwhile.
-            StorageError: the blob is altered, or its store cannot be reached.
+            OutOfReach: the blob is altered, or its store cannot be reached.
         """
         try:
             return self._stow.fetch(whose, stowed)
-        except StorageError:
+        except OutOfReach:
             with self._database.read() as sql:
                 if not pieces.has(sql, whose, DATA_KEY):
                     raise not_kept(whose) from None

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from cloud_stub import pieces
 from cloud_stub.blobs import Blobs
 from cloud_stub.database import Database
-from cloud_stub.errors import ConfigError, StorageError
+from cloud_stub.errors import ConfigError, OutOfReach, StorageError
 from cloud_stub.pieces import BLOB
 from cloud_stub.shelf import Shelf
 from cloud_stub.whose import Whose
@@ -103,13 +103,16 @@ class Stow:
             return [_made(*row) for row in sql.execute(query)]
 
     def fetch(self, whose: Whose, index: bytes) -> dict[int, bytes]:
-        """The segments, as `index` says that they are. Raises StorageError when they are not, or not here."""
+        """The segments, as `index` says that they are. Raises OutOfReach when they are not to be had."""
         assert self._blobs is not None  # noqa: S101 (for the type checker: see __init__)
-        content = self._blobs.get(name_of(whose))
+        try:
+            content = self._blobs.get(name_of(whose))
+        except StorageError as error:
+            raise OutOfReach(str(error)) from error
         segments = unpacked(content) if content is not None else {}
         if index_of(segments) != index:
             found = "altered" if content is not None else "not there"
-            raise StorageError(f"utterance {whose}: its blob is {found}; restore it from a backup")
+            raise OutOfReach(f"utterance {whose}: its blob is {found}; restore it from a backup")
         return segments
 
     def _due(self, now: datetime) -> list[Errand]:

@@ -2,17 +2,21 @@
 the way.
 """
 
+import time
 from contextlib import closing
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from cloud_stub.blobs import Folder
+from cloud_stub.cloud import Cloud
 from cloud_stub.door import Words
-from cloud_stub.errors import ConfigError, NotKept, StorageError
+from cloud_stub.errors import ConfigError, NotKept, OutOfReach, StorageError
 from cloud_stub.ingest import Ingest
 from cloud_stub.stow import LATER, STAY, name_of
 from cloud_stub.vault import Vault
+from cloud_stub.wishes import Wish, Wishes
 from tests.cloud_stub.conftest import NOW, Other
 from tests.postgres import installed, postgres
 from tests.s3 import store
@@ -182,9 +186,6 @@ def test_what_is_forgotten_while_it_is_on_its_way_is_taken_away_again(there, voi
 def test_what_is_forgotten_while_somebody_opens_it_was_not_kept(there, voice):
     spoken = there.keep(voice)
     there.vault.stow(SOON)
-    there.blobs.refuses = {"get"}
-    with pytest.raises(StorageError, match="no get today"):
-        there.sound(spoken)
 
     class Forgets(Folder):
         def get(self, name):
@@ -192,9 +193,22 @@ def test_what_is_forgotten_while_somebody_opens_it_was_not_kept(there, voice):
             self.remove(name)
             return super().get(name)
 
-    there.blobs.refuses, there.blobs.blobs = set(), Forgets(there.directory / "blobs")
+    there.blobs.blobs = Forgets(there.directory / "blobs")
     with pytest.raises(NotKept):
         there.sound(spoken)
+
+
+def test_what_is_out_of_reach_is_not_written_down_as_opened(there, voice):
+    spoken = there.keep(voice)
+    there.vault.stow(SOON)
+    there.blobs.refuses = {"get"}
+    with pytest.raises(OutOfReach, match="no get today"):
+        there.sound(spoken)
+    assert there.vault.accesses() == []
+    assert there.vault.read(spoken.whose, "rita", "review", SOON).words is None  # words need no store
+    there.blobs.refuses = set()
+    assert there.sound(spoken) == spoken.pcm
+    assert len(there.vault.accesses()) == 2
 
 
 class Killed(BaseException):
@@ -247,6 +261,7 @@ def test_a_blob_that_was_altered_or_lost_is_an_error_and_no_silence(there, voice
         there.blobs.blobs.put(name, content)
         with pytest.raises(StorageError, match="blob is altered; restore it"):
             there.sound(spoken)
+    assert there.vault.accesses() == []
     there.blobs.blobs.remove(name)
     with pytest.raises(StorageError, match="blob is not there; restore it"):
         there.sound(spoken)
@@ -298,3 +313,50 @@ def test_a_real_store_that_is_unplugged_and_plugged_in_again_loses_nothing(tmp_p
         }
         assert [there.sound(each) for each in (second, third)] == [second.pcm, third.pcm]
         there.vault.close()
+
+
+class Echo:
+    """A mind that is never asked."""
+
+    def answer(self, pcm):
+        raise AssertionError(pcm)
+
+
+def wait_for(true):
+    """Until something that another thread does has been done."""
+    until = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_a_cloud_runs_errands_by_itself_and_goes_on_while_a_store_is_out_of_reach(tmp_path, voice):
+    """Where `[storage] blobs` says, with what the review wants to hear out of reach for a while."""
+    other = Other(tmp_path / "cloud")
+    spoken = voice.say(other.reader, review=True)
+    other.take(spoken.messages)
+    other.vault.mark_answered(spoken.whose)
+    other.vault.close()
+    replace = msgspec.structs.replace
+    storage = replace(other.config.storage, blobs="file")
+    review = replace(other.config.review, share=1.0)
+    config = replace(other.config, storage=storage, review=review)
+    with closing(Wishes(storage.wishes)) as wishes:
+        wishes.say(voice.device, Wish("until_deleted", review=True), NOW)
+    cloud = Cloud(config, ("127.0.0.1", 1), Echo(), clock=lambda: SOON)
+    [blob] = [storage.vault / "blobs" / name_of(spoken.whose)]
+    try:
+        cloud.start()
+        wait_for(lambda: not cloud.vault.errands())
+        aside = blob.rename(tmp_path / "aside")
+        cloud.review.drawing.consider(spoken.whose, SOON)
+        ticks = cloud.ticks
+        wait_for(lambda: cloud.ticks > ticks + 2)
+        assert (cloud.failure, cloud.vault.accesses()) == (None, [])
+        aside.rename(blob)
+        wait_for(lambda: not cloud.review.drawing.waits())
+        cloud.vault.forget(spoken.whose, "owner", "asked for it", SOON)
+        wait_for(lambda: not blob.exists() and not cloud.vault.errands())
+        assert cloud.failure is None
+    finally:
+        cloud.stop()
