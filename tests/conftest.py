@@ -16,7 +16,7 @@ LONG = {
     "test_canary_run.py", "test_canary_search.py", "test_controls.py", "test_crawler.py", "test_ears.py",
     "test_enclosure.py", "test_enrol.py", "test_experiment.py",
     "test_faults.py", "test_fingerprint.py",
-    "test_fingerprint_own.py", "test_firewall.py", "test_flash.py", "test_flash_again.py",
+    "test_fingerprint_own.py", "test_firewall.py", "test_forms.py", "test_flash.py", "test_flash_again.py",
     "test_install.py", "test_install_machine.py", "test_install_ready.py", "test_kit_again.py",
     "test_kit_plugin.py", "test_kit_speaker.py", "test_mic_faults.py", "test_no_remote_ear.py",
     "test_openwakeword.py", "test_outside.py", "test_packaging.py", "test_padded.py",

@@ -229,7 +229,9 @@ def main() -> int:
     if options.write:
         machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
         command = " ".join(["`tests/benchmarks/bench_ingest.py", *sys.argv[1:]]) + "`"
-        where = f"Measured by {command}: {machine}, {options.workers} workers, mosquitto, all on one machine."
+        where = (
+            f"Measured by {command}: {machine}, workers: {options.workers}, mosquitto, all on one machine."
+        )
         block = f"<!-- figures -->\n{found}\n\n{where}\n<!-- /figures -->"
         old = PAGE.read_text(encoding="utf-8")
         new = re.sub(r"<!-- figures -->.*<!-- /figures -->", lambda _: block, old, flags=re.DOTALL)
