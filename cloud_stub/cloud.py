@@ -21,7 +21,7 @@ from cloud_stub.devices import Devices
 from cloud_stub.door import Words
 from cloud_stub.end_record import ANSWERED, end_reason
 from cloud_stub.enrolment import Enrolment
-from cloud_stub.errors import CloudError, NotKept
+from cloud_stub.errors import CloudError, NotKept, OutOfReach
 from cloud_stub.held import Held, is_cover, may_stay
 from cloud_stub.in_flight import InFlight
 from cloud_stub.ingest import Ingest
@@ -31,7 +31,7 @@ from cloud_stub.response import Mind, Responses
 from cloud_stub.review.drawing import Prepare
 from cloud_stub.review.opening import open_review
 from cloud_stub.review.prepared import open_prepare
-from cloud_stub.vault import Vault
+from cloud_stub.vault import open_vault
 from cloud_stub.whose import Whose
 from cloud_stub.wishes import Wishes
 from cloud_stub.witness import Witness
@@ -85,7 +85,7 @@ class Cloud:
         running: Callable[[], float] = monotonic,
     ) -> None:
         self.keys = Keys(config.storage.keys, config.keys, running)
-        self.vault = Vault(config.storage.vault, config.storage.database)
+        self.vault = open_vault(config.storage)
         self.wishes = Wishes(config.storage.wishes)
         self.review = open_review(config.storage.review, self.vault, self.wishes, config.review)
         self._chores = Chores(self.vault, self.wishes, self.review)
@@ -122,6 +122,7 @@ class Cloud:
                 ("answers", self._answer_all),
                 ("ticks", self._tick_on),
                 ("preparing", self._prepare_all),
+                ("stowing", self._stow_all),
                 ("mail", self._take_mail),
             )
         ]
@@ -243,7 +244,7 @@ class Cloud:
 
     def _asks(self, whose: Whose) -> bool:
         """Whether somebody waits for an answer: not after a tap, a mute, or silence."""
-        ending = self.vault.messages(whose)[2]
+        ending = self.vault.end(whose)
         return ending is not None and end_reason(ending) in ANSWERED
 
     def _say_nothing(self, header: Header) -> None:
@@ -327,6 +328,8 @@ class Cloud:
                     self.answer(whose)
             except NotKept:
                 pass  # its owner was quicker
+            except OutOfReach:
+                pass  # then it is answered, or not any more, after the next start
             finally:
                 self._answering_since = None
                 self._in_flight.done()
@@ -334,9 +337,15 @@ class Cloud:
     def _prepare_all(self) -> None:
         """Make what people may hear of what was drawn: slowly, and one at a time."""
         while not self.over.wait(TICK_S):
-            while self.review.drawing.waits() and not self.over.is_set():
-                self._prepare = self._prepare or open_prepare()
-                self.review.drawing.prepare_next(self._prepare, self.clock())
+            with suppress(OutOfReach):  # it is prepared when its sound is there again
+                while self.review.drawing.waits() and not self.over.is_set():
+                    self._prepare = self._prepare or open_prepare()
+                    self.review.drawing.prepare_next(self._prepare, self.clock())
+
+    def _stow_all(self) -> None:
+        """Bring sound to its blobs and take it away: beside the ticks, which wait for no network."""
+        while not self.over.wait(TICK_S):
+            self.vault.stow(self.clock())
 
     def _tick_on(self) -> None:
         while not self.over.wait(TICK_S):

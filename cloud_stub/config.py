@@ -26,6 +26,8 @@ class StorageSection(_Section, frozen=True):
 
     directory: str
     database: str
+    blobs: str
+    s3_endpoint: str
 
     @property
     def keys(self) -> Path:

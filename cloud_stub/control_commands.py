@@ -23,7 +23,7 @@ from cloud_stub.month.presets import PRESETS
 from cloud_stub.month.run import FIRST, Lived, live_through
 from cloud_stub.people.people import People
 from cloud_stub.review.opening import open_review, sampler_key
-from cloud_stub.vault import Vault
+from cloud_stub.vault import open_vault
 from cloud_stub.wishes import Wishes
 
 PRESET_DAYS = 14
@@ -105,7 +105,7 @@ def _of_cloud(settings: Config) -> Report:
         raise StorageError(f"{storage.vault}: no cloud keeps anything there; name its settings with --config")
     refuse_root(Path(storage.directory))
     with (
-        closing(Vault(storage.vault, storage.database)) as vault,
+        closing(open_vault(storage)) as vault,
         closing(Wishes(storage.wishes)) as wishes,
         closing(open_review(storage.review, vault, wishes, settings.review)) as review,
         closing(People(storage.people)) as people,

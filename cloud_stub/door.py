@@ -9,11 +9,12 @@ from typing import NamedTuple
 import msgspec
 from cryptography.exceptions import InvalidTag
 
-from cloud_stub import access
+from cloud_stub import access, pieces
 from cloud_stub.database import Database
-from cloud_stub.errors import NotKept, StorageError
-from cloud_stub.pieces import BEGIN, DATA_KEY, NOTES, PREPARED, WORDS
+from cloud_stub.errors import NotKept, OutOfReach, StorageError
+from cloud_stub.pieces import BEGIN, BLOB, DATA_KEY, NOTES, PREPARED, WORDS
 from cloud_stub.shelf import Shelf
+from cloud_stub.stow import Stow
 from cloud_stub.whose import Whose
 from cloud_stub.wrapping import NOTES_DOMAIN, PREPARED_DOMAIN, VaultKey, open_words
 from device.envelope import Begin, EnvelopeError, Gap, Header, Opener, Segment
@@ -59,8 +60,9 @@ class _Kept(NamedTuple):
 class Door:
     """Opens recordings, one at a time, for a named person or machine with a reason."""
 
-    def __init__(self, database: Database, shelf: Shelf, key: VaultKey) -> None:
+    def __init__(self, database: Database, shelf: Shelf, key: VaultKey, stow: Stow) -> None:
         self._database = database
+        self._stow = stow
         self._shelf = shelf
         self._key = key
 
@@ -71,11 +73,16 @@ class Door:
             ValueError: nobody, or no reason, is named.
             NotKept: there is no such utterance, or it was forgotten.
             StorageError: the row cannot be written (then nothing is opened), or what is kept was altered.
+            OutOfReach: its sound is not to be had now. Nothing is written down, for nothing was opened.
         """
+        fetched = self._fetched(whose)
         with self._passed("open", whose, (who, why, now)) as (sql, data_key):
             begin = self._shelf.get(sql, whose, BEGIN)
             assert begin is not None  # noqa: S101 (for the type checker: it stands beside its key)
-            kept = _Kept(begin, self._shelf.segments(sql, whose), self._shelf.get(sql, whose, WORDS))
+            segments = fetched or self._shelf.segments(sql, whose)
+            kept = _Kept(begin, segments, self._shelf.get(sql, whose, WORDS))
+        if not segments:  # stowed since we looked
+            kept = kept._replace(segments=self._fetched(whose) or {})
         with _whole(whose):
             return self._opened(kept, data_key)
 
@@ -97,6 +104,27 @@ class Door:
                 raise not_kept(whose)
         with _whole(whose):
             return open_words(data_key, prepared, PREPARED_DOMAIN)
+
+    def _fetched(self, whose: Whose) -> dict[int, bytes] | None:
+        """The segments if they are stowed. Nobody waits with the vault locked for what is elsewhere."""
+        with self._database.read() as sql:
+            stowed = pieces.get(sql, whose, BLOB)
+        return self.fetch(whose, stowed) if stowed else None
+
+    def fetch(self, whose: Whose, stowed: bytes) -> dict[int, bytes]:
+        """The segment messages from their blob. stowed: what it holds.
+
+        Raises:
+            NotKept: it was forgotten meanwhile.
+            OutOfReach: the blob is altered, or its store cannot be reached.
+        """
+        try:
+            return self._stow.fetch(whose, stowed)
+        except OutOfReach:
+            with self._database.read() as sql:
+                if not pieces.has(sql, whose, DATA_KEY):
+                    raise not_kept(whose) from None
+            raise
 
     @contextmanager
     def _passed(

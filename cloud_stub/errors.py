@@ -5,6 +5,7 @@
     ├── BrokerError        3, free the port or name another broker
     ├── KeyFileError       5, mend or restore a key
     ├── StorageError       6, make room, or restore the vault
+    │   └── OutOfReach     6, wait for the store that has the sound, or restore it there
     ├── NotKept            6, ask for an utterance that is there
     ├── NoDevice           6, name a device that has asked
     ├── NoTask             6, take a task first
@@ -43,6 +44,10 @@ class StorageError(CloudError, OSError):
     """The vault cannot be read or written."""
 
     exit_code = 6
+
+
+class OutOfReach(StorageError):  # noqa: N818 (it says what is the case)
+    """The sound of a recording stands in blobs, and is not to be had from there now."""
 
 
 class NotKept(CloudError, LookupError):  # noqa: N818 (it says what is the case)

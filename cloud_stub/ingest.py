@@ -176,9 +176,7 @@ class Ingest:
 
     def _take_again(self, kind: str, whose: Whose, payload: bytes) -> list[Outgoing]:
         """More of what is complete: the same once more, or something false. Nothing is opened for it."""
-        begin, segments, end = self._vault.messages(whose)
-        held = {"begin": [begin], "segment": segments.values(), "end": [end]}[kind]
-        self._count(kind, "same" if payload in held else "other")
+        self._count(kind, "same" if self._vault.has_message(whose, kind, payload) else "other")
         return [self._acks.complete(whose)] if kind == "end" else []
 
     def _take_begin_again(self, whose: Whose, payload: bytes, *, cut_short: bool) -> list[Outgoing]:

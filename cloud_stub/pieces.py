@@ -10,8 +10,10 @@ from typing import Literal
 
 from cloud_stub.whose import Whose
 
-BEGIN, END, DATA_KEY, WORDS, NOTES, PREPARED = -1, -2, -3, -4, -5, -6
-"""Names of pieces; a segment's name is its index. NOTES: of people; PREPARED: what people may hear of it."""
+BEGIN, END, DATA_KEY, WORDS, NOTES, PREPARED, BLOB = -1, -2, -3, -4, -5, -6, -7
+"""Names of pieces; a segment's name is its index. NOTES: of people; PREPARED: what people may hear of it;
+BLOB: what the blob holds that has its segments (see stow).
+"""
 
 VERSION = 2
 SCHEMA = """
@@ -68,6 +70,11 @@ def segments(sql: sqlite3.Connection, whose: Whose) -> dict[int, bytes]:
     """The segment messages of an utterance by index, in order."""
     query = "SELECT name, content FROM piece WHERE device = ? AND utterance = ? AND name >= 0 ORDER BY name"
     return dict(sql.execute(query, whose).fetchall())
+
+
+def drop_segments(sql: sqlite3.Connection, whose: Whose) -> None:
+    """Delete the segments of an utterance, and nothing else of it."""
+    sql.execute("DELETE FROM piece WHERE device = ? AND utterance = ? AND name >= 0", whose)
 
 
 def drop(sql: sqlite3.Connection, whose: Whose) -> None:

@@ -12,11 +12,11 @@ from typing import Any, Protocol
 
 from cloud_stub import pieces
 from cloud_stub.errors import ConfigError, StorageError
-from cloud_stub.pieces import BEGIN, DATA_KEY, Put
+from cloud_stub.pieces import BEGIN, BLOB, DATA_KEY, Put
 from cloud_stub.whose import Whose
 
-HERE = (BEGIN, DATA_KEY)
-"""The pieces that never leave the vault's own file: keys, and headers, which are no ciphertext."""
+HERE = (BEGIN, DATA_KEY, BLOB)
+"""The pieces that never leave the vault's own file: keys, and headers and lists, which are no ciphertext."""
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS piece (
@@ -46,6 +46,9 @@ class Shelf(Protocol):
     def segments(self, sql: sqlite3.Connection, whose: Whose) -> dict[int, bytes]:
         """The segment messages of an utterance by index, in order."""
 
+    def drop_segments(self, sql: sqlite3.Connection, whose: Whose) -> None:
+        """Delete the segments of an utterance: they are elsewhere."""
+
     def drop(self, sql: sqlite3.Connection, whose: Whose) -> None:
         """Delete every piece of an utterance, the key first of all."""
 
@@ -67,7 +70,8 @@ class OwnFile:
 
     get, put, replace = staticmethod(pieces.get), staticmethod(pieces.put), staticmethod(pieces.replace)
     has, count_segments = staticmethod(pieces.has), staticmethod(pieces.count_segments)
-    segments, drop = staticmethod(pieces.segments), staticmethod(pieces.drop)
+    segments, drop_segments = staticmethod(pieces.segments), staticmethod(pieces.drop_segments)
+    drop = staticmethod(pieces.drop)
 
     def expect(self, all_of: Collection[Whose]) -> None:
         """It is here."""
@@ -170,6 +174,14 @@ class Postgres:
         found = {name: bytes(content) for name, content in self._ask(query, *whose)}
         found |= {name: content for (of, name), content in self._new.items() if of == whose and name >= 0}
         return dict(sorted(found.items()))
+
+    def drop_segments(self, sql: sqlite3.Connection, whose: Whose) -> None:
+        """See Shelf."""
+        del sql
+        self._new = {key: each for key, each in self._new.items() if key[0] != whose or key[1] < 0}
+        self._there.pop(whose, None)
+        gone = "DELETE FROM piece WHERE device=%s AND utterance=%s AND name >= 0 RETURNING 1"
+        self._ask(gone, *whose)
 
     def drop(self, sql: sqlite3.Connection, whose: Whose) -> None:
         """The key goes first, here; that the rest goes as well is tidiness."""

@@ -32,7 +32,7 @@ class Arriving:
         """The one of this utterance. Raises NotKept, StorageError: as `Vault.opener` does."""
         if whose not in self._under_way:
             begin, opener = self._vault.opener(whose)
-            end = self._vault.messages(whose)[2]
+            end = self._vault.end(whose)
             try:
                 promised = segments_promised(begin, end) if end else None
             except EnvelopeError as error:

@@ -7,21 +7,24 @@ then a tombstone stays (that it was, whose, when) and nothing that could open it
 import os
 import sqlite3
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
-from cloud_stub import access, held, pieces
+from cloud_stub import access, held, pieces, stow
 from cloud_stub.access import Access
+from cloud_stub.blobs import Blobs, open_blobs
+from cloud_stub.config import StorageSection
 from cloud_stub.database import Database
 from cloud_stub.door import Door, Recording, Said, Words, altered, not_kept, opened_notes
 from cloud_stub.errors import NotKept
 from cloud_stub.held import NOBODY_SPOKE, Held, State, is_cover, may_stay
-from cloud_stub.pieces import BEGIN, DATA_KEY, END, NOTES, PREPARED, WORDS, Put
+from cloud_stub.pieces import BEGIN, BLOB, DATA_KEY, END, NOTES, PREPARED, WORDS, Put
 from cloud_stub.private_files import private_directory
 from cloud_stub.shelf import open_shelf
+from cloud_stub.stow import Errand, Stow
 from cloud_stub.whose import Whose
 from cloud_stub.wrapping import NONCE_BYTES, NOTES_DOMAIN, PREPARED_DOMAIN, VaultKey, seal_words
 from device.envelope import Begin, EnvelopeError, Opener
@@ -32,22 +35,29 @@ class Vault:
     """The store in `directory` (0700): vault.sqlite, and vault.key (0600), without which nothing in it opens.
 
     database: where ciphertext stands, as in [storage] database; "" for vault.sqlite too.
+    blobs: where the sound of recordings stands; None: there, too.
 
     Every method raises StorageError when the file is damaged or the disk is full; what was kept stays.
 
     Raises:
         KeyFileError: vault.key is damaged, or readable by others.
         StorageError: vault.sqlite is damaged or cannot be written; it is left as it is.
+        ConfigError: the sound of recordings stands in blobs, and there are none.
     """
 
-    def __init__(self, directory: Path, database: str = "") -> None:
+    def __init__(self, directory: Path, database: str = "", blobs: Blobs | None = None) -> None:
         private_directory(directory)
         self._key = VaultKey(directory / "vault.key")
         self._database = Database(directory / "vault.sqlite", pieces.SCHEMA + access.SCHEMA, pieces.VERSION)
-        self._shelf = open_shelf(database)
-        self._database.before_commit = self._shelf.commit
-        self._database.undone = self._database.after_read = self._shelf.undo
-        self._door = Door(self._database, self._shelf, self._key)
+        with ExitStack() as if_it_fails:
+            if_it_fails.callback(self._database.close)
+            self._shelf = open_shelf(database)
+            if_it_fails.callback(self._shelf.close)
+            self._database.before_commit = self._shelf.commit
+            self._database.undone = self._database.after_read = self._shelf.undo
+            self._stow = Stow(self._database, self._shelf, blobs)
+            if_it_fails.pop_all()
+        self._door = Door(self._database, self._shelf, self._key, self._stow)
         self._forgot = False
 
     def close(self) -> None:
@@ -98,6 +108,7 @@ class Vault:
             if _state(sql, whose) == "forgotten":
                 raise not_kept(whose)
             sql.execute(done, (now.timestamp(), *whose))
+            self._stow.completed(sql, whose, now)
 
     def mark_truncated(self, before: datetime) -> list[Held]:
         """Mark what is arriving and had no news since `before`; it may still complete."""
@@ -118,10 +129,29 @@ class Vault:
     def messages(self, whose: Whose) -> tuple[bytes, dict[int, bytes], bytes | None]:
         """Begin, segments by index, and end (if it came), as received. Raises NotKept."""
         with self._database.read() as sql:
-            begin = self._shelf.get(sql, whose, BEGIN)
+            begin, end = self._shelf.get(sql, whose, BEGIN), self._shelf.get(sql, whose, END)
             if begin is None:
                 raise not_kept(whose)
-            return begin, self._shelf.segments(sql, whose), self._shelf.get(sql, whose, END)
+            stowed = pieces.get(sql, whose, BLOB)
+            segments = {} if stowed else self._shelf.segments(sql, whose)
+        return begin, self._door.fetch(whose, stowed) if stowed else segments, end
+
+    def end(self, whose: Whose) -> bytes | None:
+        """Its end as received, if it came."""
+        with self._database.read() as sql:
+            return self._shelf.get(sql, whose, END)
+
+    def has_message(self, whose: Whose, kind: str, message: bytes) -> bool:
+        """Whether this very begin, segment or end is among what came. Raises NotKept."""
+        with self._database.read() as sql:
+            if not self._shelf.has(sql, whose, BEGIN):
+                raise not_kept(whose)
+            if kind != "segment":
+                return message == self._shelf.get(sql, whose, BEGIN if kind == "begin" else END)
+            stowed = pieces.get(sql, whose, BLOB)
+            if stowed:
+                return stow.lists(stowed, message)
+            return message in self._shelf.segments(sql, whose).values()
 
     def has_end(self, whose: Whose) -> bool:
         """Whether its end came."""
@@ -253,10 +283,22 @@ class Vault:
         with self._database.write() as sql:
             if _state(sql, whose) != "forgotten":
                 access.append(sql, "forget", whose, (who, why, now))
+            self._stow.forgotten(sql, whose, now)
             self._shelf.drop(sql, whose)
             sql.execute("UPDATE utterance SET state = 'forgotten' WHERE device = ? AND id = ?", whose)
             self._forgot = True
         self._database.shred_log()
+
+    def stow(self, now: datetime) -> int:
+        """Bring sound to its blobs and take away what was forgotten, where due; return how much was done.
+
+        Never in a transaction, and in one process. What fails is tried again later: see `errands`.
+        """
+        return self._stow.run(now)
+
+    def errands(self) -> list[Errand]:
+        """What `stow` has not done yet. What is to be removed has lost its key already."""
+        return self._stow.errands()
 
     def accesses(self, device: str | None = None) -> list[Access]:
         """Who opened or deleted what, why and when: all, or those of one device."""
@@ -279,6 +321,8 @@ class Vault:
             state = _state(sql, whose)
             if state == "forgotten":
                 return "same"
+            if name >= 0 and (stowed := pieces.get(sql, whose, BLOB)):
+                return "same" if stow.lists(stowed, message) else "other"
             put = self._shelf.put(sql, whose, name, message)
             if put == "new" and state != "complete":
                 sql.execute(news, (now.timestamp(), *whose))
@@ -290,6 +334,11 @@ class Vault:
         if wrapped is None:
             raise not_kept(whose)
         return self._key.unwrap(wrapped)
+
+
+def open_vault(storage: StorageSection) -> Vault:
+    """The vault as the settings want it. Raises as Vault, `open_shelf` and `open_blobs` do."""
+    return Vault(storage.vault, storage.database, open_blobs(storage))
 
 
 def _find_state(sql: sqlite3.Connection, whose: Whose) -> State | None:

@@ -25,7 +25,7 @@ from cloud_stub.config import Config
 from cloud_stub.ingest import Ingest
 from cloud_stub.keys import Keys
 from cloud_stub.link import CLIENT_ID, KEEPALIVE_S, SESSION_S
-from cloud_stub.vault import Vault
+from cloud_stub.vault import open_vault
 from cloud_stub.witness import Witness
 from device.envelope.topics import UTTERANCES
 
@@ -61,7 +61,7 @@ class Worker:
         self._address = address
         self._clock = clock
         keys = Keys(config.storage.keys, config.keys, keeps=False)
-        self._vault = Vault(config.storage.vault, config.storage.database)
+        self._vault = open_vault(config.storage)
         self._witness = Witness(config.storage.heads, keys.witness)
         self._ingest = Ingest(self._vault, keys, config.ingest, witness=self._witness)
         self._mail: queue.Queue[_Letter] = queue.Queue(MOST_MAIL)
