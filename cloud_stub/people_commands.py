@@ -1,5 +1,7 @@
 """overheard-cloud people: who may sign in to the pages, and as what."""
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -31,12 +33,12 @@ def add(
     password_file: Annotated[Path | None, typer.Option(help="Read the password there, not here.")] = None,
 ) -> None:
     """Add somebody. The password is asked for; a second factor they enrol themselves at the first sign-in."""
-    people = _open(load(config))
     roles = frozenset(each for each in ROLES if each in role)
     if unknown := set(role) - set(roles):
         raise PersonError(f"{name}: no role {', '.join(sorted(unknown))}; take one of {', '.join(ROLES)}")
     password = _password(password_file)
-    person = people.add(name, password, roles, (BY, _now()), tuple(device or ()))
+    with _open(load(config)) as people:
+        person = people.add(name, password, roles, (BY, _now()), tuple(device or ()))
     typer.echo(
         f"{name}: added as {', '.join(sorted(person.roles))}; they enrol a second factor when they sign in"
     )
@@ -46,7 +48,9 @@ def add(
 def list_people(config: ConfigFile) -> None:
     """Print everybody."""
     table = Table("name", "roles", "second factor", "devices", "suspended", box=None)
-    for each in _open(load(config)).all():
+    with _open(load(config)) as people:
+        everybody = people.all()
+    for each in everybody:
         factors = ", ".join(sorted(each.factors)) or "none yet"
         table.add_row(
             each.name, ", ".join(sorted(each.roles)), factors, " ".join(each.devices), each.suspended
@@ -59,24 +63,24 @@ def suspend(
     name: Name, config: ConfigFile, why: Annotated[str, typer.Option(help="It is written down.")]
 ) -> None:
     """Throw somebody out at once, until `restore`."""
-    people = _open(load(config))
-    people.suspend(_named(people, name).id, why, (BY, _now()))
+    with _open(load(config)) as people:
+        people.suspend(_named(people, name).id, why, (BY, _now()))
     typer.echo(f"{name}: suspended; every session of theirs is over")
 
 
 @app.command()
 def restore(name: Name, config: ConfigFile) -> None:
     """Let somebody in again."""
-    people = _open(load(config))
-    people.restore(_named(people, name).id, (BY, _now()))
+    with _open(load(config)) as people:
+        people.restore(_named(people, name).id, (BY, _now()))
     typer.echo(f"{name}: restored")
 
 
 @app.command()
 def remove(name: Name, config: ConfigFile) -> None:
     """Forget somebody; ledgers keep a random id and nothing else of them."""
-    people = _open(load(config))
-    people.remove(_named(people, name).id, (BY, _now()))
+    with _open(load(config)) as people:
+        people.remove(_named(people, name).id, (BY, _now()))
     typer.echo(f"{name}: removed")
 
 
@@ -98,9 +102,11 @@ def table_of_roles() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _open(settings: Config) -> People:
+@contextmanager
+def _open(settings: Config) -> Iterator[People]:
     refuse_root(Path(settings.storage.directory))
-    return People(settings.storage.people)
+    with closing(People(settings.storage.people)) as people:
+        yield people
 
 
 def _named(people: People, name: str) -> Person:

@@ -19,6 +19,7 @@ from cloud_stub.people.events import Event
 from cloud_stub.people.roles import ROLES, Role, conflicts
 from cloud_stub.people.secrets_at_rest import SeedKey, hashed, hashed_anew, is_outdated, matches, paper_hash
 from cloud_stub.people.tables import KEY_FILE, open_tables
+from cloud_stub.private_files import private_directory
 from device.ledger import Checkpoint
 
 ISSUER = "Overheard"
@@ -54,8 +55,9 @@ class People:
     """
 
     def __init__(self, directory: Path) -> None:
-        self.database = open_tables(directory)
+        private_directory(directory)
         self._seeds = SeedKey(directory / KEY_FILE)
+        self.database = open_tables(directory)
 
     def close(self) -> None:
         """Close the file. Twice is harmless."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from cloud_stub.config import ReviewSection
 from cloud_stub.database import Database
 from cloud_stub.errors import KeyFileError
-from cloud_stub.private_files import keep
+from cloud_stub.private_files import keep, private_directory
 from cloud_stub.review.casebook import Casebook
 from cloud_stub.review.desk import Desk
 from cloud_stub.review.drawing import Drawing
@@ -45,8 +45,10 @@ def sampler_key(directory: Path) -> bytes:
 
 def open_review(directory: Path, vault: Vault, wishes: Wishes, settings: ReviewSection) -> Review:
     """Open review.sqlite and sampler.key in `directory`. Raises StorageError, KeyFileError."""
+    private_directory(directory)
+    key = sampler_key(directory)
     database = open_tables(directory)
-    drawing = Drawing(database, vault, wishes, sampler_key(directory), settings)
+    drawing = Drawing(database, vault, wishes, key, settings)
     casebook = Casebook(database, vault)
     desk = Desk(database, vault, drawing, casebook, settings)
     return Review(database, drawing, desk, Settling(database, vault, settings), casebook)
