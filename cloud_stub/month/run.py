@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterable
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -143,17 +144,20 @@ def live_through(
     progress: what to count days with.
     """
     life = _Life(directory, seed, PRESETS[preset], first)
-    life.begin()
-    said = a_month(seed, first, days, SPEAKERS)
-    for number in progress if progress is not None else range(days):
-        day = first + timedelta(days=number)
-        for saying in (each for each in said if each.at.date() == day.date()):
-            life.hear(saying)
-        life.end_day(day)
-    now = first + timedelta(days=days, hours=20)
-    life.misbehave(now)
-    config = life.config
-    key = sampler_key(config.storage.review)
+    with ExitStack() as if_it_fails:
+        for each in (life.vault, life.wishes, life.review, life.people):
+            if_it_fails.callback(each.close)
+        life.begin()
+        said = a_month(seed, first, days, SPEAKERS)
+        for number in progress if progress is not None else range(days):
+            day = first + timedelta(days=number)
+            for saying in (each for each in said if each.at.date() == day.date()):
+                life.hear(saying)
+            life.end_day(day)
+        now = first + timedelta(days=days, hours=20)
+        life.misbehave(now)
+        if_it_fails.pop_all()
+    config, key = life.config, sampler_key(life.config.storage.review)
     sources = Sources(directory, life.vault, life.wishes, life.review, life.people, config.review, key)
     return Lived(config, sources, life.team.sign_ins, now)
 
