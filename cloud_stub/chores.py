@@ -35,14 +35,14 @@ class Chores:
         self._review.drawing.withdraw_refused(now)
         self._review.desk.give_back_late(now)
 
-    def shred(self, now: datetime) -> int:
-        """Shred what was kept for as long as its owner wishes; return how many."""
+    def shred(self, now: datetime, most: int = AT_ONCE) -> int:
+        """Shred what was kept for as long as its owner wishes, so many at most; return how many."""
         done = 0
         for device in self._vault.devices():
             wish = self._wishes.of(device)
             if wish.kept_for is None:
                 continue
-            for whose in self._vault.complete_before(device, now - wish.kept_for)[: AT_ONCE - done]:
+            for whose in self._vault.complete_before(device, now - wish.kept_for)[: most - done]:
                 with suppress(NotKept):
                     self._vault.forget(whose, "machine", f"its owner's wish: keep {wish.keep}", now)
                     done += 1

@@ -107,7 +107,7 @@ class Database:
                 busy, _, _ = self._sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
                 if not busy:
                     return
-                time.sleep(CHECKPOINT_S)
+                time.sleep(CHECKPOINT_S)  # nothing tells when that one is done
         if busy:
             raise StorageError(
                 f"{self.path}-wal: in use, so what was deleted is still in it; stop its other readers"

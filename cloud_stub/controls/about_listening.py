@@ -45,8 +45,12 @@ def _had_task(seen: Evidence, row: Access, person: str) -> bool:
 
 def _had_case(seen: Evidence, row: Access) -> bool:
     if row.why.startswith("export "):
-        grant = row.why.removeprefix("export ")
-        return any(event.did == "use export.bulk" for event in seen.events) and bool(grant)
+        used = {
+            (event.why.partition(":")[0], event.who)
+            for event in seen.events
+            if event.did == "use export.bulk"
+        }
+        return (row.why.removeprefix("export "), row.who.partition(":")[2]) in used
     named = _CASE.fullmatch(row.why)
     return named is not None and any(each.id == named[1] and each.whose == _whose(row) for each in seen.cases)
 

@@ -74,7 +74,7 @@ class Grants:
             spend = "UPDATE asked SET used = ? WHERE id = ? AND used IS NULL"
             if not sql.execute(spend, (now.timestamp(), grant)).rowcount:
                 raise PersonError(f"{what}: done once already; ask anew")
-            events.append(sql, f"use {what}", person, (person, asked.reason, now))
+            events.append(sql, f"use {what}", person, (person, f"{grant}: {asked.reason}", now))
 
     def _agreed(self, asked: Asked) -> bool:
         return asked.approved_by not in (None, asked.person) and self._agrees(asked.approved_by or "")

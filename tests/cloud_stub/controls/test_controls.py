@@ -1,5 +1,6 @@
 """Every control passes a cloud that keeps to the rules, and finds the one thing that does not."""
 
+import random
 import shutil
 from contextlib import closing
 from datetime import timedelta
@@ -16,7 +17,9 @@ from cloud_stub.keys import Keys
 from cloud_stub.month.household import SENTENCES, a_month
 from cloud_stub.month.presets import PRESETS
 from cloud_stub.month.run import FIRST, live_through
+from cloud_stub.people.grants import Grants
 from cloud_stub.review import tables
+from cloud_stub.whose import Whose
 from cloud_stub.wishes import Wish
 from device.ledger import Verifier, open_note
 
@@ -222,6 +225,42 @@ def test_an_officer_without_a_case_is_found(lived):
     officer = f"privacy_officer:{named(lived, 'olga').id}"
     lived.sources.vault.open(judged(lived).whose, officer, "case 0123456789abcdef", lived.now)
     assert "without a case" in findings(lived, "tasks")[0]
+
+
+def test_an_export_that_two_agreed_to_is_its_officers_alone(lived):
+    grants, who = Grants(lived.sources.people), [named(lived, name).id for name in ("olga", "otto")]
+    grant = grants.ask(who[0], "export.bulk", "for the regulator", lived.now)
+    grants.approve(grant, who[1], lived.now)
+    grants.use(grant, who[0], "export.bulk", lived.now)
+    whose = judged(lived).whose
+    lived.sources.vault.open_prepared(whose, f"privacy_officer:{who[0]}", f"export {grant}", lived.now)
+    assert findings(lived, "tasks") == []
+    for person, named_it in ((who[1], grant), (who[0], "0123456789abcdef")):
+        lived.sources.vault.open_prepared(whose, f"privacy_officer:{person}", f"export {named_it}", lived.now)
+    assert len(findings(lived, "tasks")) == 2
+
+
+def test_one_person_who_plays_it_too_often_is_found(lived):
+    task = judged(lived)
+    for _ in range(lived.sources.settings.plays + 1):
+        lived.sources.vault.open(task.whose, f"reviewer:{task.person}", f"task {task.id}: sound", lived.now)
+    assert "times; 20 are allowed" in findings(lived, "passed around")[0]
+
+
+def test_what_a_device_did_not_let_people_hear_is_found(lived):
+    from cloud_stub.ingest import Ingest
+    from cloud_stub.month.speaker import Speaker, sound_of
+    from device.envelope import Consent, Trigger
+
+    keys = Keys(lived.config.storage.keys, lived.config.keys)
+    utc, chance = lived.now.strftime("%Y-%m-%dT%H:%M:%SZ"), random.Random(1)
+    reader, consent = keys.epoch(lived.now).key.public, Consent(save=True, review=False)
+    speaker = Speaker(chance)
+    sound = sound_of("stop", chance)
+    utterance, messages = speaker.say(sound, utc, reader, consent, Trigger("button_tap"))
+    Ingest(lived.sources.vault, keys, lived.config.ingest).take_all(messages, lived.now)
+    lived.sources.vault.open(Whose(speaker.device, utterance), "reviewer:r", "task", lived.now)
+    assert "which its device does not let people hear" in findings(lived, "consent")[0]
 
 
 def test_a_listener_after_the_turn_is_over_is_found(lived):
