@@ -27,6 +27,7 @@ from cloud_stub.in_flight import InFlight
 from cloud_stub.ingest import Ingest
 from cloud_stub.keys import Keys
 from cloud_stub.link import Link
+from cloud_stub.mail import Mail
 from cloud_stub.response import Mind, Responses
 from cloud_stub.review.drawing import Prepare
 from cloud_stub.review.opening import open_review
@@ -38,9 +39,6 @@ from cloud_stub.witness import Witness
 from device.envelope import EnvelopeError, Header, downlink, topics
 
 TICK_S = 1.0
-AT_ONCE, MOST_MAIL = 200, 2000
-"""So many messages are taken in one transaction; so many may wait for it."""
-
 OVERLAP = timedelta(seconds=10)
 """A worker's transaction may take so long."""
 
@@ -105,7 +103,7 @@ class Cloud:
         self._note = ""
         self._in_flight = InFlight()
         self._taking = threading.Lock()
-        self._mail: queue.Queue[tuple[str, bytes] | None] = queue.Queue(MOST_MAIL)
+        self._mail = Mail()
         self._jobs: queue.SimpleQueue[Whose | None] = queue.SimpleQueue()
         self.enrolment = self._open_enrolment(config)
         context = cloud_context(config.storage.keys) if config.broker.tls else None
@@ -169,7 +167,7 @@ class Cloud:
         """Finish the answer under way, disconnect, close the vault; what waits is for the next start."""
         self.over.set()
         self._jobs.put(None)
-        self._mail.put(None)
+        self._mail.end()
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join(timeout=30.0)
@@ -282,23 +280,19 @@ class Cloud:
             with self._guarded(), self._taking:
                 self._publish_all(self.enrolment.take(asked.device or "", payload, self.clock()))
             return
-        if self.over.is_set():
-            return  # nobody takes it any more: its device will send it again
         self._in_flight.begin()
-        self._mail.put((topic, payload))  # waits while the vault is slower than the broker
+        if not self._mail.put(topic, payload):
+            self._in_flight.done()  # nobody takes it any more: its device will send it again
 
     def _take_mail(self) -> None:
-        """Everything that has come meanwhile, at once: what costs is the sync, not the message."""
-        while (first := self._mail.get()) is not None:
-            letters = [first]
-            while (
-                len(letters) < AT_ONCE and not self._mail.empty() and (more := self._mail.get()) is not None
-            ):
-                letters.append(more)
-            with self._taking:
-                self._publish_all(self.ingest.take_all(letters, self.clock()))
-            for _ in letters:
-                self._in_flight.done()
+        try:
+            while letters := self._mail.take():
+                with self._taking:
+                    self._publish_all(self.ingest.take_all(letters, self.clock()))
+                for _ in letters:
+                    self._in_flight.done()
+        finally:
+            self._mail.end()  # after a fault too: whoever brings more must not wait for this thread
 
     def _came_up(self) -> None:
         with self._guarded():

@@ -1,6 +1,9 @@
 """The cloud among hostile devices, its own faults, and in the middle of things."""
 
+import sqlite3
 import sys
+import threading
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -11,6 +14,7 @@ from cloud_stub.__main__ import main
 from cloud_stub.cloud import Cloud
 from cloud_stub.config import load
 from cloud_stub.errors import ConfigError
+from cloud_stub.mail import MOST
 from device.envelope import Begin, ReaderPublic, device_id
 from tests.cloud_stub.clocks import Running
 
@@ -68,6 +72,26 @@ def test_a_fault_of_its_own_ends_the_cloud_and_is_not_called_success(config, voi
     assert cloud.failure is not None
     assert cloud.failure.exit_code == 1
     assert "\n" not in str(cloud.failure)
+    cloud.stop()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_nobody_waits_for_a_cloud_that_can_take_no_more(config, voice, other, now):
+    cloud = Cloud(config, NOBODY, Told(), clock=lambda: now)
+    with closing(sqlite3.connect(config.storage.vault / "vault.sqlite")) as db:
+        db.execute("DROP TABLE piece")
+    begin = voice.say(other.reader).messages[0]
+
+    def bring():
+        for _ in range(2 * MOST):
+            cloud._take(*begin)
+
+    cloud._threads[-1].start()  # whoever takes the mail
+    bringing = threading.Thread(target=bring, daemon=True)
+    bringing.start()
+    assert cloud.over.wait(20)
+    bringing.join(20)
+    assert not bringing.is_alive()
     cloud.stop()
 
 
