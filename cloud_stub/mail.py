@@ -28,8 +28,8 @@ class Mail:
             return not self._over
 
     def take(self) -> list[Letter]:
-        """Everything that came meanwhile, up to AT_ONCE: what costs is the sync, not the message. It waits for
-        the first; nothing means that it has ended and all was taken.
+        """Everything that came meanwhile, up to AT_ONCE: what costs is the sync, not the message. It waits
+        for the first; nothing means that it has ended and all was taken.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._over or bool(self._letters))
