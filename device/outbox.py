@@ -123,7 +123,7 @@ class Outbox:
         try:
             self.note(kind, **fields)
         except DiskError:
-            row_bytes(Row(index=0, kind=kind, **fields))  # type: ignore[arg-type]
+            row_bytes(Row(index=0, kind=kind, **fields))  # type: ignore[arg-type]  # as in note
             with self._lock:
                 if len(self._unwritten) < _UNWRITTEN:
                     self._unwritten.append({"kind": kind, **fields})

@@ -14,7 +14,7 @@ from device.__main__ import main
 MUTE = "GPIO27"  # as in the profile generic-usb
 
 
-class Pin(MockPWMPin):  # type: ignore[misc]  # gpiozero has no types
+class Pin(MockPWMPin):
     """A pin; that of the mute switch is wired to ground, and no pull-up lifts it."""
 
     def drive_high(self) -> None:

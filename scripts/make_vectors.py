@@ -17,11 +17,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-import vector_attacks  # noqa: E402
-import vector_cloud  # noqa: E402
-import vector_ledger  # noqa: E402
+import vector_attacks
+import vector_cloud
+import vector_ledger
 
-from device.envelope import (  # noqa: E402
+from device.envelope import (
     Consent,
     Gap,
     Header,
@@ -34,8 +34,8 @@ from device.envelope import (  # noqa: E402
     topics,
     wrap,
 )
-from device.envelope.layout import SegmentKeys, header_hash, to_base64  # noqa: E402
-from device.ledger import Signer  # noqa: E402
+from device.envelope.layout import SegmentKeys, header_hash, to_base64
+from device.ledger import Signer
 
 VECTORS = ROOT / "tests" / "vectors"
 INPUTS = VECTORS / "inputs.json"
@@ -110,7 +110,7 @@ def header_of(case: Json, inputs: Json) -> bytes:
         segment_samples=case["segment_samples"],
         consent=Consent(save=True, review=False),
         ledger_index=case["ledger_index"],
-        readers=tuple(NamedReader(public.id, public.suite, name) for public, name in readers),  # type: ignore[arg-type]
+        readers=tuple(NamedReader(public.id, public.suite, name) for public, name in readers),
         signer=to_base64(device.public),
         reply=device.reply.public.encode(),
     ).to_bytes()

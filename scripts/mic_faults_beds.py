@@ -113,7 +113,7 @@ class TwinBed:
         return _state(self._broker, self._speaker.device)
 
     def befall(self, fault: str) -> None:
-        self._speaker.board.befall(fault)  # type: ignore[arg-type]  # the table's words are the board's
+        self._speaker.board.befall(fault)
 
     def overrun(self, samples: int) -> None:
         self._speaker.board.overrun(samples)

@@ -41,7 +41,7 @@ class Tap:
         self.stage_messages = 0
         self._news = threading.Condition()
         self._client = paho.Client(CallbackAPIVersion.VERSION2)
-        self._client.reconnect_delay_set(0.05, 0.1)  # type: ignore[arg-type]  # any number of seconds will do
+        self._client.reconnect_delay_set(0.05, 0.1)
         self._client.on_connect = lambda client, *_: client.subscribe(EVERYTHING, qos=1)
         self._client.on_message = self._arrived
         self._client.connect_async("127.0.0.1", port, keepalive=20)

@@ -94,7 +94,7 @@ def changed(record: str, **changes: object) -> str:
 
 
 def canonical(value: object) -> str:
-    return rfc8785.dumps(value).decode()  # type: ignore[arg-type]
+    return rfc8785.dumps(value).decode()
 
 
 def to_base64(raw: bytes) -> str:

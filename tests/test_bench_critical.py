@@ -10,8 +10,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PII = ROOT.parent / "shared" / "data" / "pii"
 sys.path.insert(0, str(ROOT / "tests" / "benchmarks"))
 
-from critical.sentences import NUMBERS, Sentence, Span, made_up, read, transcript, written  # noqa: E402
-from critical.tables import of_text, share  # noqa: E402
+from critical.sentences import NUMBERS, Sentence, Span, made_up, read, transcript, written
+from critical.tables import of_text, share
 
 needs_pii = pytest.mark.skipif(not PII.exists(), reason="the sentences are not in ../shared/data/pii")
 

@@ -13,7 +13,7 @@ from scripts.cost_ways import ALWAYS_ON, BOARDS, LISTENING, Board, Way, a_second
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "benchmarks"))
-from firmware import Microphone  # noqa: E402
+from firmware import Microphone
 
 PLUGIN = ROOT / "scripts" / "count_instructions.c"
 EMULATOR = shutil.which(f"qemu-{platform.machine()}")

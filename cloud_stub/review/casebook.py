@@ -136,5 +136,5 @@ def _case(
     case_id, kind, state, device, utterance, opened, entered, outcome, proposed_by, reporter = row
     began, since = when(opened), when(entered)
     assert began is not None  # noqa: S101 (for the type checker: the columns are NOT NULL)
-    assert since is not None  # noqa: S101
+    assert since is not None  # noqa: S101 (as above)
     return Case(case_id, kind, state, Whose(device, utterance), began, since, outcome, proposed_by, reporter)

@@ -71,10 +71,11 @@ def find_task(sql: sqlite3.Connection, task_id: str) -> Task | None:
 
 def tasks(sql: sqlite3.Connection, which: str = "", *values: object) -> list[Task]:
     """All tasks, or those that `which` (the end of a query over `task`) selects."""
-    query = f"SELECT id, device, utterance, kind, task.state, person, taken, done, plays FROM task {which}"  # noqa: S608
+    columns = "id, device, utterance, kind, task.state, person, taken, done, plays"
+    rows = sql.execute(f"SELECT {columns} FROM task {which}", values)  # noqa: S608 (constants)
     return [
         Task(row[0], Whose(row[1], row[2]), row[3], row[4], row[5], when(row[6]), when(row[7]), row[8])
-        for row in sql.execute(query, values)
+        for row in rows
     ]
 
 
@@ -146,8 +147,9 @@ def subject_state(sql: sqlite3.Connection, whose: Whose) -> SubjectState | None:
 
 def set_subject(sql: sqlite3.Connection, whose: Whose, state: SubjectState) -> None:
     """Say how far the review is. What it may be about is forgotten as soon as nobody waits for it."""
-    about = "" if state == "disputed" else ", categories = 0"
-    sql.execute(f"UPDATE subject SET state = ?{about} WHERE device = ? AND utterance = ?", (state, *whose))  # noqa: S608
+    to = "state = ?" if state == "disputed" else "state = ?, categories = 0"
+    over = f"UPDATE subject SET {to} WHERE device = ? AND utterance = ?"  # noqa: S608 (constants)
+    sql.execute(over, (state, *whose))
 
 
 def withdraw(sql: sqlite3.Connection, whose: Whose, state: SubjectState, now: datetime) -> None:

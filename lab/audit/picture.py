@@ -2,7 +2,7 @@
 utterance against which something speaks is red, and says so.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
@@ -58,7 +58,7 @@ def sealed(evidence: Evidence, against: list[Finding]) -> list[Sealed]:
     return found
 
 
-def _if_given(draw, pen: Pen, evidence: Evidence) -> None:  # type: ignore[no-untyped-def]
+def _if_given(draw: Callable[[Pen, Evidence], None], pen: Pen, evidence: Evidence) -> None:
     try:
         draw(pen, evidence)
     except AuditError:

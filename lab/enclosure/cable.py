@@ -44,7 +44,7 @@ def lay(lab: Namespace, device: Namespace) -> None:
         (lab, LAB_END, LAB, DEVICE, DEVICE_MAC),
         (device, DEVICE_END, DEVICE, LAB, LAB_MAC),
     ):
-        namespace.run(lambda end=end, own=own, other=other, mac=mac: _bring_up(end, own, other, mac))  # type: ignore[misc]
+        namespace.run(lambda end=end, own=own, other=other, mac=mac: _bring_up(end, own, other, mac))  # type: ignore[misc]  # a lambda that binds by defaults
 
 
 def counters() -> Counters:
@@ -90,7 +90,7 @@ def _ip(*words: str, keep: int | None = None) -> None:
     """Run `ip`; it gets the file descriptor `keep`."""
     handed = () if keep is None else (keep,)
     try:
-        subprocess.run(["ip", *words], check=True, capture_output=True, text=True, pass_fds=handed)  # noqa: S607
+        subprocess.run(["ip", *words], check=True, capture_output=True, text=True, pass_fds=handed)  # noqa: S607 - wherever the system has it
     except FileNotFoundError as error:
         raise EnclosureError("ip: not installed; apt install iproute2") from error
     except subprocess.CalledProcessError as error:

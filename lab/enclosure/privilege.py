@@ -58,4 +58,4 @@ def become_able() -> None:
     os.environ[_TRIED] = "1"
     again = "import subprocess, sys; subprocess.run(['ip', 'link', 'set', 'lo', 'up'], check=True)"
     again += "; from lab.__main__ import main; main()"
-    os.execvp(_APART[0], [*_APART, sys.executable, "-c", again, *sys.argv[1:]])  # noqa: S606
+    os.execvp(_APART[0], [*_APART, sys.executable, "-c", again, *sys.argv[1:]])  # noqa: S606 - this very program again

@@ -7,7 +7,9 @@ import contextlib
 import socket
 import ssl
 import threading
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 from lab.enclosure.errors import EnclosureError
 
@@ -57,8 +59,8 @@ class Terminator:
         self._thread.join(_PATIENCE_S)
         self._loop.close()
 
-    def _run(self, work: "asyncio.Future[None] | object") -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE_S)  # type: ignore[arg-type]
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE_S)
 
     # asyncio's own server tells nobody of callers that have not finished the TLS handshake, so none could be
     # hung up on. Here each has a task from the moment that it is accepted.

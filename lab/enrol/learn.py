@@ -64,4 +64,4 @@ def nearer(shipped: Thresholds, own_scores: Sequence[float]) -> Thresholds:
     least = min(max(min(own_scores), 1e-6), 1 - 1e-6)
     logit = np.log(least / (1 - least))
     raised = {name: float(1 / (1 + np.exp(margin - logit))) for name, margin in _MARGINS.items()}
-    return Thresholds(**{name: round(max(shipped.at(name), raised[name]), 4) for name in raised})  # type: ignore[arg-type]
+    return Thresholds(**{name: round(max(shipped.at(name), raised[name]), 4) for name in raised})  # type: ignore[arg-type]  # all three

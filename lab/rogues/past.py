@@ -68,7 +68,7 @@ def hides_in_properties(speaker: Speaker) -> None:
             if standing is None or not heard:
                 publish(departure, retain=retain)
                 return
-            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's, untyped
             properties.UserProperty = ("trace", base64.b64encode(heard).decode())
             client = standing[0]
 

@@ -21,9 +21,9 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from cloud_stub.hearing.artists import LINKED, Catalogue, plain, read_artists  # noqa: E402
-from cloud_stub.hearing.intents import Sentences  # noqa: E402
-from cloud_stub.hearing.lexicon import Lexicon  # noqa: E402
+from cloud_stub.hearing.artists import LINKED, Catalogue, plain, read_artists
+from cloud_stub.hearing.intents import Sentences
+from cloud_stub.hearing.lexicon import Lexicon
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "playmusic"
 SEEN, LARGE, VALIDATION = "train_PlayMusic.json", "train_PlayMusic_full.json", "validate_PlayMusic.json"

@@ -25,10 +25,10 @@ from typing import TypeVar
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "benchmarks")]
 
-from critical import people, tables  # noqa: E402
-from critical.sentences import made_up, read, transcript, written  # noqa: E402
-from critical.speech import Outcome, clips, outcome, without  # noqa: E402
-from rich.progress import track  # noqa: E402
+from critical import people, tables
+from critical.sentences import made_up, read, transcript, written
+from critical.speech import Outcome, clips, outcome, without
+from rich.progress import track
 
 PAGE = ROOT / "docs" / "critical-data.md"
 MADE_UP = 40

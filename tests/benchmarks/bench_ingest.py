@@ -37,15 +37,15 @@ from rich.progress import track
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from cloud_stub.broker import open_broker  # noqa: E402
-from cloud_stub.config import load  # noqa: E402
-from cloud_stub.crew import Crew  # noqa: E402
-from cloud_stub.keys import Keys  # noqa: E402
-from cloud_stub.loopback import free_port  # noqa: E402
-from cloud_stub.month.speaker import Speaker  # noqa: E402
-from cloud_stub.vault import Vault  # noqa: E402
-from device.envelope import Consent, Trigger, downlink, topics  # noqa: E402
-from tests.postgres import installed, postgres  # noqa: E402
+from cloud_stub.broker import open_broker
+from cloud_stub.config import load
+from cloud_stub.crew import Crew
+from cloud_stub.keys import Keys
+from cloud_stub.loopback import free_port
+from cloud_stub.month.speaker import Speaker
+from cloud_stub.vault import Vault
+from device.envelope import Consent, Trigger, downlink, topics
+from tests.postgres import installed, postgres
 
 PAGE = ROOT / "docs" / "ingest.md"
 UTTERANCE_S = 4.0

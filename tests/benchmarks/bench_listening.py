@@ -101,7 +101,7 @@ class Desk:
         pcm = frames_of(sorted(SPEECH.glob("*.flac")))[: UTTERANCE_S * RATE_HZ // FRAME_SAMPLES]
         self.frames = [Frame(i * FRAME_SAMPLES, frame) for i, frame in enumerate(pcm)]
         tray = Tray()
-        self.header: Header = self._capture(self._recorder(tray)).header  # type: ignore[arg-type]
+        self.header: Header = self._capture(self._recorder(tray)).header
         self.sealed = tray.sent
         self._real = self._recorder(self.delivery)
 

@@ -77,7 +77,7 @@ class Firmware:
     def __init__(self, directory: Path, port: int, frames: list[bytes], *, animated: bool = False) -> None:
         self.microphone = Microphone(frames)
         self.board = SimBoard(animated=animated)
-        self.board.microphone = self.microphone  # type: ignore[assignment]
+        self.board.microphone = self.microphone
         self.speaker: Speaker = assemble(settings(directory, port), self.board)
         others = set(threading.enumerate())
         self.speaker.start()

@@ -27,7 +27,7 @@ def test_without_a_word_nobody_listens_and_it_is_kept_three_months(tmp_path):
     again = Wishes(tmp_path)
     assert (again.of("any"), again.since("any")) == (Wish("never", review=True), NOW)
     with pytest.raises(ValueError, match="unknown keep"):
-        again.say("any", Wish("for_ever"), NOW)  # type: ignore[arg-type]
+        again.say("any", Wish("for_ever"), NOW)
     again.close()
 
 

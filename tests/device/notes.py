@@ -74,7 +74,7 @@ def give(
 
 def framed(spoken: object, pcm: bytes = b"") -> bytes:
     """An answer before it is sealed."""
-    record = spoken if isinstance(spoken, bytes) else rfc8785.dumps(spoken)  # type: ignore[arg-type]
+    record = spoken if isinstance(spoken, bytes) else rfc8785.dumps(spoken)
     return len(record).to_bytes(4, "big") + record + pcm
 
 

@@ -62,8 +62,8 @@ def test_words_of_both_formats_are_heard_at_once_each_by_its_own_ears(tmp_path: 
 def test_beside_it_a_word_of_the_other_format_keeps_its_second_ear(tmp_path: Path) -> None:
     path = by_path(tmp_path, "hey_jarvis", openWakeWord={"probability_cutoff": 0.5})
     for second_ear in ("own", "openwakeword"):
-        ears = open_ears(["alexa", str(path)], second_ear=second_ear)  # type: ignore[arg-type]
-        alone = open_ears(["alexa"], second_ear=second_ear)  # type: ignore[arg-type]
+        ears = open_ears(["alexa", str(path)], second_ear=second_ear)
+        alone = open_ears(["alexa"], second_ear=second_ear)
         pcm = pcm_of("alexa")
         said, said_alone = (
             [each.hear(frame, end * 320) for end, frame in enumerate(cut(pcm), 1)] for each in (ears, alone)
@@ -160,7 +160,7 @@ def test_of_a_proposal_and_a_wake_in_one_frame_the_wake_is_told() -> None:
         (stands, other, stands), (stands, None, stands),
     ]  # fmt: skip
     for first, always_on, told in table:
-        both = Beside(Says(first), None, Says(always_on))  # type: ignore[arg-type]
+        both = Beside(Says(first), None, Says(always_on))
         assert both.hear(b"", 7) == told
 
 

@@ -190,5 +190,5 @@ def test_an_empty_path_stays_empty(tmp_path: Path) -> None:
 
 def test_settings_cannot_be_changed_once_read() -> None:
     with pytest.raises(AttributeError):
-        load(None).privacy.save = True  # type: ignore[misc]
+        load(None).privacy.save = True
     assert config.DEFAULTS.name == "default.toml"

@@ -169,7 +169,7 @@ class Skips:
 
 
 def test_frames_that_are_missing_are_found(patient: Patient) -> None:
-    patient.board.microphone = Skips(patient.board.microphone)  # type: ignore[assignment]
+    patient.board.microphone = Skips(patient.board.microphone)
     finding = patient.finding("microphone")
     assert finding.word == "warn"
     assert "gaps" in finding.what

@@ -183,7 +183,7 @@ class Noted:
 def test_no_frame_from_before_the_ears_forgot_is_told_to_them(tmp_path: Path, fault: str) -> None:
     house = House(tmp_path, 14, noise_floor=HISS)
     ears = Noted(house)
-    parts = replace(house.speaker.parts, ears=ears)  # type: ignore[arg-type]  # as much of them as is used
+    parts = replace(house.speaker.parts, ears=ears)
     house.speaker = Speaker(parts, lambda *_, **__: None, scores=False)
     ill(house, fault, 1)
     house.run()

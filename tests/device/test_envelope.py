@@ -46,7 +46,7 @@ def header_for(readers: Iterable[ReaderKey], segment_samples: int = 1280) -> Hea
         segment_samples=segment_samples,
         consent=Consent(save=True, review=False),
         ledger_index=17,
-        readers=tuple(NamedReader(key.public.id, key.suite, "reader") for key in readers),  # type: ignore[arg-type]
+        readers=tuple(NamedReader(key.public.id, key.suite, "reader") for key in readers),
         signer=to_base64(SIGNER),
         reply=REPLY.public.encode(),
     )

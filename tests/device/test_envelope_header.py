@@ -49,7 +49,7 @@ HEADER = Header(
         {"boot": "a b"},
         {"utterance": "00" * 15},
         {"utterance": "AA" * 16},
-        {"trigger": Trigger("shout")},  # type: ignore[arg-type]
+        {"trigger": Trigger("shout")},
         {"trigger": Trigger("wake_word", "w" * 65, 0.97, "ab" * 32)},
         {"trigger": Trigger("wake_word", "w", float("nan"), "ab" * 32)},
         {"trigger": Trigger("wake_word", "w", float("inf"), "ab" * 32)},
@@ -76,12 +76,12 @@ HEADER = Header(
         {"segment_samples": 960},
         {"segment_samples": 6_720},
         {"segment_samples": 1_300},
-        {"consent": Consent(1, False)},  # type: ignore[arg-type]
+        {"consent": Consent(1, False)},
         {"ledger_index": 1.5},
         {"readers": ()},
         {"readers": HEADER.readers * 2},
         {"readers": tuple(NamedReader(f"{n:016x}", "x25519", "r") for n in range(17))},
-        {"readers": (NamedReader("0" * 16, "rot13", "r"),)},  # type: ignore[arg-type]
+        {"readers": (NamedReader("0" * 16, "rot13", "r"),)},
         {"readers": (NamedReader("0" * 16, "x25519", "\ud800"),)},
         {"v": 2},
     ],
@@ -191,5 +191,5 @@ def test_no_bytes_pass_for_a_private_key(data: bytes) -> None:
 
 @pytest.mark.parametrize("made_up", [(), ("w",), ("w", 0.5), ("w", 0.5, "ab" * 32), (None, 0.5, None)])
 def test_what_cover_makes_up_may_be_there_or_not(made_up: tuple[object, ...]) -> None:
-    header = msgspec.structs.replace(HEADER, trigger=Trigger("cover", *made_up))  # type: ignore[arg-type]
+    header = msgspec.structs.replace(HEADER, trigger=Trigger("cover", *made_up))
     assert Header.from_bytes(header.to_bytes()) == header

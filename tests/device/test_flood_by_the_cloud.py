@@ -91,7 +91,7 @@ def test_a_command_that_is_played_back_holds_nothing_up(house: House) -> None:
     house.command("stop")
     [played] = house.speaker.parts.line.inbox
     list(house.speaker.parts.line.take(0))
-    house.speaker.parts.line.inbox.extend([played] * 40)  # type: ignore[list-item]
+    house.speaker.parts.line.inbox.extend([played] * 40)
     house.command("mute")
     assert list(house.speaker.parts.line.take(0)) == [Command("mute", None)]
     assert house.speaker.parts.line.refused["replayed"] == 40

@@ -78,7 +78,7 @@ def test_the_light_never_says_muted_while_the_microphone_is_opened(tmp_path: Pat
         showed.append(house.board.shown[-1][1] if house.board.shown else "nothing")
         opened()
 
-    house.board.microphone.open = watched  # type: ignore[method-assign]  # the world looks on
+    house.board.microphone.open = watched
     house.at(1, house.board.mute_on)
     house.at(2, house.board.mute_off)
     house.run()

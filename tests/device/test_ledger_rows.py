@@ -94,7 +94,7 @@ def test_a_rejected_wake_says_what_both_ears_gave_it(first: float, second: float
 def test_no_other_row_has_scores(kind: str) -> None:
     sent = {"topic": "t", "bytes": 1, "sha256": "0" * 64} if kind in LEFT else {}
     with pytest.raises(RowError, match="only a rejected wake has them"):
-        Row(index=0, kind=kind, second_score=0.5, **sent)  # type: ignore[arg-type]
+        Row(index=0, kind=kind, second_score=0.5, **sent)
 
 
 @given(ROWS)
@@ -196,7 +196,7 @@ def test_a_row_that_could_not_be_read_is_not_written(wrong: dict[str, Any]) -> N
 
 def test_a_row_can_not_be_changed() -> None:
     with pytest.raises(AttributeError):
-        SEGMENT.bytes = 0  # type: ignore[misc]
+        SEGMENT.bytes = 0
 
 
 def test_a_row_error_is_one_line_that_says_what_to_do_and_is_a_value_error() -> None:

@@ -111,9 +111,9 @@ def test_a_word_that_is_neither_a_name_nor_a_file_is_answered_with_the_names() -
         {"model": None},
         {"model": ""},
         {"sha256": "beef"},
-        {"micro": GOOD["micro"] | {"feature_step_size": 20}},  # type: ignore[operator]
-        {"micro": GOOD["micro"] | {"probability_cutoff": 1.5}},  # type: ignore[operator]
-        {"micro": GOOD["micro"] | {"sliding_window_size": 0}},  # type: ignore[operator]
+        {"micro": GOOD["micro"] | {"feature_step_size": 20}},
+        {"micro": GOOD["micro"] | {"probability_cutoff": 1.5}},
+        {"micro": GOOD["micro"] | {"sliding_window_size": 0}},
     ],
     ids=str,
 )

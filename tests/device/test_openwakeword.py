@@ -124,7 +124,7 @@ def test_what_its_head_does_not_agree_with_is_rejected() -> None:
 @needs_package
 @pytest.mark.parametrize("sensitivity", ["careful", "balanced", "eager"])
 def test_each_sensitivity_has_its_threshold_for_each_word(sensitivity: str) -> None:
-    ears = open_ears(WORDS, sensitivity, second_ear="openwakeword")  # type: ignore[arg-type]
+    ears = open_ears(WORDS, sensitivity, second_ear="openwakeword")
     assert ears.threshold == {word: KNOWN[word].propose for word in WORDS}
     assert ears.thresholds == {word: getattr(KNOWN[word].thresholds, sensitivity) for word in WORDS}
 
@@ -167,7 +167,7 @@ def test_a_word_of_another_first_ear_is_heard_by_that_alone(tmp_path: Path) -> N
 
 def test_a_second_ear_that_nobody_knows_is_refused() -> None:
     with pytest.raises(ModelError, match="second_ear 'both': choose own, openwakeword, none"):
-        open_ears(["alexa"], second_ear="both")  # type: ignore[arg-type]
+        open_ears(["alexa"], second_ear="both")
 
 
 @needs_package
@@ -175,7 +175,7 @@ def test_a_second_ear_that_nobody_knows_is_refused() -> None:
 def test_a_head_of_ours_is_for_our_own_second_ear(second_ear: str) -> None:
     own = ROOT / "device" / "wakeword" / "heads" / "alexa.json"
     with pytest.raises(ModelError, match="head for alexa: only second_ear"):
-        open_ears(["alexa"], second_ear=second_ear, heads=[own])  # type: ignore[arg-type]
+        open_ears(["alexa"], second_ear=second_ear, heads=[own])
 
 
 # What is kept, and wiped

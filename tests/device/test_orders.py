@@ -191,7 +191,7 @@ NOT_ANSWERS = {
     "half a sample": framed(SPOKEN, b"\0"),
     "nothing": b"",
     "no JSON": framed(b""),
-    "a length beyond the end": (500).to_bytes(4, "big") + rfc8785.dumps(SPOKEN),  # type: ignore[arg-type]
+    "a length beyond the end": (500).to_bytes(4, "big") + rfc8785.dumps(SPOKEN),
     "no UTF-8": framed(b'{"actions":[],"intent":"\xff","text":""}'),
     "too deep": framed(b'{"actions":[],"intent":"","more":' + b"[" * 60_000),
     "a word more": framed(SPOKEN | {"listen": True}),

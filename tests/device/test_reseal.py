@@ -70,7 +70,7 @@ class Bench:
         self.outbox.gone = self.data_keys.wipe
         self.watched = Watched(self.outbox)
         self.resealer = Resealer(
-            self.watched,  # type: ignore[arg-type]
+            self.watched,
             self.data_keys,
             self.identity.signing,
             self.trust,
@@ -489,7 +489,7 @@ def test_between_two_segments_nothing_is_in_the_clear(bench: Bench) -> None:
     looked = []
 
     def look(sealing: Iterator[Sealed]) -> None:
-        held = sealing.gi_frame.f_locals  # type: ignore[attr-defined]
+        held = sealing.gi_frame.f_locals
         looked.append("plain" in held and not any(held["plain"]))
         for value in held.values():
             if isinstance(value, bytes | bytearray):

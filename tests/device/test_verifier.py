@@ -136,7 +136,7 @@ def test_heads_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="No such file"):
         open_ears(["alexa"], heads=[tmp_path / "none.json"])
     with pytest.raises(ModelError, match="choose careful, balanced, eager"):
-        open_ears(["alexa"], "deaf")  # type: ignore[arg-type]
+        open_ears(["alexa"], "deaf")
 
 
 def test_a_head_by_path_stands_in_for_the_one_that_ships(tmp_path: Path) -> None:
@@ -191,5 +191,5 @@ def test_it_remembers_less_than_two_seconds_of_features_and_no_audio() -> None:
 def test_the_weights_of_a_head_come_back_as_they_were_written() -> None:
     weights = np.random.default_rng(0).normal(size=16 * 96).astype(np.float32)
     kind, levels, text = "overheard second ear", Thresholds(0.9, 0.8, 0.7), encode_weights(weights)
-    head = Head(kind, 1, "x", "0" * 64, "0" * 64, 0.1, 16, 0.5, text, levels)  # type: ignore[arg-type]
+    head = Head(kind, 1, "x", "0" * 64, "0" * 64, 0.1, 16, 0.5, text, levels)
     np.testing.assert_array_equal(head.row(), weights)

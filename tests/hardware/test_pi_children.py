@@ -173,7 +173,7 @@ def test_mute_that_does_not_close_the_sound_card_is_shown_and_written_down(
 
     def hands() -> None:
         until(lambda: flat.board.microphone.frames_read > 10, "it does not hear")
-        child = flat.board.microphone.pid  # type: ignore[attr-defined]  # of the Pi alone
+        child = flat.board.microphone.pid
         with frozen(child):
             flat.hands.mute_on()
             until(lambda: flat.phase == "muted", "it does not notice the switch")

@@ -19,7 +19,7 @@ from hardware.room.render import APART_DEG, living_room, render
 Samples = npt.NDArray[np.float32]
 
 pytest.importorskip("pyroomacoustics", reason="rooms need it: scripts/setup .venv study")
-from hardware.room.responses import impulse_responses  # noqa: E402  # after the skip, as a reader expects it
+from hardware.room.responses import impulse_responses  # noqa: E402 - only with it
 
 OUTDOORS = Room(rt60_s=0.0)
 

@@ -24,7 +24,7 @@ def keep_half_a_second(speaker: Speaker) -> None:
         kept.append(frame.pcm)
         return frame
 
-    microphone.read = reading  # type: ignore[method-assign]  # the rogue's whole work
+    microphone.read = reading
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ def counted(found: Survey) -> list[int]:
 
 
 def played(name: str, tmp_path: Path, *, corrupt: object = None) -> Path:
-    around = Around(captured=True, corrupt=corrupt)  # type: ignore[arg-type]
+    around = Around(captured=True, corrupt=corrupt)
     return simulate(read_scenario(SCENARIOS / f"{name}.toml"), tmp_path / "run", around=around).directory
 
 
@@ -124,7 +124,7 @@ def test_from_inside_there_is_the_broker_and_nobody_else(tmp_path: Path) -> None
         in_thread(lambda: reach(("10.77.0.1", 8883)))
         for address in (here.getsockname(), ("192.0.2.1", 443), ("10.77.0.1", 22)):
             with pytest.raises(OSError, match=r"refused|unreachable"):
-                in_thread(lambda address=address: reach(address))  # type: ignore[misc]
+                in_thread(lambda address=address: reach(address))
         enclosure.shut()
         with pytest.raises(OSError, match="refused"):
             in_thread(lambda: reach(("10.77.0.1", 8883)))

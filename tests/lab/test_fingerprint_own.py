@@ -55,7 +55,7 @@ def hear(stream: bytes, cuts: list[int]) -> list[int]:
 
 @pytest.mark.parametrize("framed", [mqtt, tls])
 @given(payloads=st.lists(st.integers(0, 20_000), min_size=1, max_size=8), data=st.data())
-def test_records_are_cut_where_they_end_however_they_arrive(framed, payloads, data) -> None:  # type: ignore[no-untyped-def]
+def test_records_are_cut_where_they_end_however_they_arrive(framed, payloads, data) -> None:
     records = [framed(payload) for payload in payloads]
     stream = b"".join(records)
     cuts = data.draw(st.lists(st.integers(0, len(stream)), max_size=6))

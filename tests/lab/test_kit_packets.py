@@ -101,7 +101,7 @@ def written_by_paho(level: int, messages: list[tuple[str, bytes, int, bool]]) ->
     for topic, payload, qos, retain in messages:
         properties = None
         if level == 5:
-            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            properties = Properties(PacketTypes.PUBLISH)
             properties.UserProperty = [("key", "value" * 60)]
         client.publish(topic, payload, qos, retain, properties)
     client.unsubscribe("a/+")

@@ -69,7 +69,7 @@ def test_the_kinds_are_those_that_the_firmware_tells() -> None:
 
 def test_there_are_two_brokers_to_choose_from(tmp_path: Path) -> None:
     with pytest.raises(KitError, match="broker 'emqx': no such broker; one of auto, mosquitto, amqtt"):
-        MockBroker(tmp_path, "emqx")  # type: ignore[arg-type]
+        MockBroker(tmp_path, "emqx")
 
 
 def test_a_cut_is_asked_for_in_one_way(broker: MockBroker) -> None:

@@ -51,7 +51,7 @@ def test_a_judge_that_never_finds_is_found(tmp_path: Path, fault: str) -> None:
 
 def test_a_judge_that_is_never_satisfied_is_found(tmp_path: Path) -> None:
     class Strict(MicFault):
-        def judge(self, look):  # type: ignore[no-untyped-def]
+        def judge(self, look):
             verdict = super().judge(look)
             return None if verdict == "well" else verdict
 
@@ -71,7 +71,7 @@ def test_a_light_that_lies_and_a_row_that_is_missing_are_found(tmp_path: Path) -
             return getattr(self._bed, name)
 
     with twin(tmp_path, MISSING) as bed:
-        problems = play(Quiet(bed), MISSING).problems  # type: ignore[arg-type]
+        problems = play(Quiet(bed), MISSING).problems
     assert [each.partition(":")[0] for each in problems] == ["light", "ledger", "restarted"]
 
 

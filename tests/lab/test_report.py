@@ -165,7 +165,7 @@ def test_a_browser_runs_the_page_and_not_what_was_said(tmp_path: Path) -> None:
     assert 'data-ready="yes"' in page
     assert "<title>An evening · Overheard</title>" in page
     assert re.search(r'<div class="zoom"[^>]*>', page)
-    assert "hidden" not in re.search(r'<div class="zoom"[^>]*>', page)[0]  # type: ignore[index]
+    assert "hidden" not in re.search(r'<div class="zoom"[^>]*>', page)[0]
 
 
 def test_a_small_phone_scrolls_the_picture_and_not_the_page(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ class Story:
         topic = None if what == "connect" else f"overheard/v1/ovh-kitchen/up/{part}"
         fields = {"topic": topic, "bytes": size, "sha256": "ab" * 32} if topic else {}
         index = len(self.ledger)
-        self.ledger.append(row_bytes(LedgerRow(index=index, kind=what, **fields, **of)))  # type: ignore[arg-type]
+        self.ledger.append(row_bytes(LedgerRow(index=index, kind=what, **fields, **of)))
         self.row("publish", at_s, row=index, topic=topic, bytes=size, what=what, cause="utterance")
 
     def trigger(self, at_s: float, kind: str = "wake_word", score: float | None = None) -> None:

@@ -155,7 +155,7 @@ def test_one_that_does_nothing_is_missed_and_an_honest_one_that_is_not_is_a_fals
     assert run(tmp_path / "out", [], heard) == 1
     assert "MISSED" in heard.export_text()
     heard.file.close()
-    assert not Row(None, {}, True, "audio.located: …").right  # type: ignore[typeddict-item]
+    assert not Row(None, {}, True, "audio.located: …").right
 
 
 def test_what_is_not_there_is_one_line(tmp_path: Path) -> None:

@@ -36,6 +36,6 @@ def test_both_give_the_same_score(word: str, sound: str) -> None:
 def test_for_another_model_there_is_no_opinion() -> None:
     with pytest.raises(NotGiven, match="0000"):
         head_for("0" * 64)
-    head = head_for(packaged("alexa").first_ear)  # type: ignore[union-attr]
+    head = head_for(packaged("alexa").first_ear)
     with pytest.raises(NotGiven, match="the network"):
         opinion(type(head)("1" * 64, head.first_ear, 16, 0.0, "", {}))

@@ -57,7 +57,7 @@ def wish(audio: Path, **other: object) -> Wish:
         "jobs": 1,
         "heads": [head(audio.parent, "agrees")],
     }
-    return Wish(**(given | other))  # type: ignore[arg-type]
+    return Wish(**(given | other))
 
 
 def table_of(path: Path) -> list[dict[str, str]]:

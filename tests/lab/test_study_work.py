@@ -34,7 +34,7 @@ def settings(**other: object) -> Settings:
         "words": ("alexa",), "sensitivity": "balanced", "thresholds": {}, "models": {}, "audio": "/",
         "rounds": 1, "keep_clips": False, "version": "0",
     }  # fmt: skip
-    return Settings(**(given | other))  # type: ignore[arg-type]
+    return Settings(**(given | other))
 
 
 def station(out: Path, *, keep: bool = False, rooms: dict[str, Room] | None = None) -> Station:

@@ -95,4 +95,4 @@ def _read(path: Path) -> Int16:
     samples, rate_hz = soundfile.read(path, dtype="int16", always_2d=True)
     if rate_hz != RATE_HZ or samples.shape[1] != 1:
         raise SystemExit(f"{path}: {rate_hz} Hz, {samples.shape[1]} channels; give 16 kHz mono")
-    return samples[:, 0]  # type: ignore[no-any-return]
+    return samples[:, 0]

@@ -27,7 +27,7 @@ def our_ears(sensitivity: str, heads: Path | None = None, fold: str = "") -> Ear
     if sensitivity == "first":
         return Detector([Model(find(WORD))])
     given = [] if heads is None else [heads / fold / f"{WORD}.json"]
-    return open_ears([WORD], sensitivity, heads=given)  # type: ignore[arg-type]
+    return open_ears([WORD], sensitivity, heads=given)
 
 
 class Ours:

@@ -94,5 +94,5 @@ class Recordings(Sequence[Float]):
     def __len__(self) -> int:
         return len(self._clips)
 
-    def __getitem__(self, index: int) -> Float:  # type: ignore[override]
+    def __getitem__(self, index: int) -> Float:
         return self._corpus.sound(self._clips[index]).astype(np.float32)

@@ -19,8 +19,8 @@ CHROMIUM = shutil.which("chromium")
 if CHROMIUM is None:
     pytest.skip("no chromium", allow_module_level=True)
 
-from axe_playwright_python.sync_playwright import Axe  # noqa: E402
-from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
+from axe_playwright_python.sync_playwright import Axe  # noqa: E402 - only with a browser
+from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402 - likewise
 
 PICTURES = os.environ.get("OVERHEARD_PICTURES")
 LOOKS = {
@@ -117,7 +117,7 @@ def test_no_page_keeps_anybody_out(town, site, chromium, name):
     fill(town)
     role, path, prepare = VISITS[name]
     for look, how in LOOKS.items():
-        context = chromium.new_context(**how)  # type: ignore[arg-type]
+        context = chromium.new_context(**how)
         page = context.new_page()
         failures: list[str] = []
         page.on("pageerror", lambda error, failures=failures: failures.append(str(error)))

@@ -53,7 +53,7 @@ def routes() -> Iterator[tuple[str, str]]:
     for route in chain.from_iterable(router.routes for router in ROUTERS):
         for method in sorted(getattr(route, "methods", None) or ()):
             if method in ("GET", "POST"):
-                yield method, route.path  # type: ignore[attr-defined]
+                yield method, route.path
 
 
 def filled(path: str, there: dict[str, list[str]]) -> Iterator[str]:

@@ -120,7 +120,7 @@ def test_of_the_neighbour_nothing_can_be_seen_played_deleted_or_wished(town):
     browser.post("/history/delete-all")
     with zipfile.ZipFile(io.BytesIO(browser.post("/export").content)) as bundle:
         assert not [name for name in bundle.namelist() if device in name]
-    assert town.house.vault.find((device, utterance)).state == "complete"  # type: ignore[arg-type]
+    assert town.house.vault.find((device, utterance)).state == "complete"
 
 
 def test_the_download_has_everything_with_proofs_that_hold(town):
