@@ -26,10 +26,18 @@ READY = "ready"
 """Written when all of a release that can run was seen to be ready, or where there is nothing to run it."""
 
 
+EXTRAS = {"cloud": "cloud", "speaker": "pi"}
+"""What else each role needs: the cloud its pages, a speaker its pins."""
+
+
 def name_of(source: Source, roles: Sequence[str]) -> str:
-    """The folder of a release: another one for another Python, and for a speaker, which needs more."""
+    """The folder of a release: another one for another Python, and for roles that need more."""
     python = f"py{sys.version_info[0]}{sys.version_info[1]}"
-    return f"{source.name}-{python}" + ("-pi" if "speaker" in roles else "")
+    return "-".join([source.name, python, *(extra for role, extra in EXTRAS.items() if role in roles)])
+
+
+def _extras(name: str) -> list[str]:
+    return [extra for extra in EXTRAS.values() if extra in name.split("-")]
 
 
 def make(place: Place, source: Source, name: str, wheels: Path | None, *, offline: bool) -> None:
@@ -42,10 +50,10 @@ def make(place: Place, source: Source, name: str, wheels: Path | None, *, offlin
     shutil.rmtree(release, ignore_errors=True)
     pip = Pip(release / "bin" / "python", wheels, offline)
     try:
-        _environment(release, speaks=name.endswith("-pi"))
+        _environment(release, speaks=EXTRAS["speaker"] in _extras(name))
         gather(source, release / SOURCE, pip)
         made = find(release / SOURCE)
-        pip.install(f"{made.wheel}{'[pi]' if name.endswith('-pi') else ''}", made.folder / CONSTRAINTS)
+        pip.install(f"{made.wheel}[{','.join(_extras(name))}]", made.folder / CONSTRAINTS)
         os.sync()  # a power cut must not leave the mark without what it stands for
         (release / WHOLE).touch()
     except BaseException:

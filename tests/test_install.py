@@ -25,24 +25,32 @@ ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = ROOT / "scripts"
 UNIT = "/etc/systemd/system/overheard-device.service"
 SETTINGS, STATE, RELEASES = "/etc/overheard/speaker.toml", "/var/lib/overheard", "/opt/overheard/releases"
-METADATA = "Metadata-Version: 2.1\nName: overheard\n"
+EXTRAS = 'Provides-Extra: pi\nProvides-Extra: cloud\nRequires-Dist: pages; extra == "cloud"\n'
 SIGNER = Signer(KEY_NAME, Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 
 
 def wheel(folder: Path, version: str, says: str) -> None:
     """A wheel of overheard, small: `overheard-device` says which release it is."""
     info = f"overheard-{version}.dist-info"
-    members = {
+    others = {
         "small_device.py": f"def main() -> None:\n    print({says!r})\n",
         "hardware/profiles/generic-usb.toml": "",
         "hardware/profiles/respeaker-usb-4mic.toml": "",
-        f"{info}/METADATA": f"{METADATA}Version: {version}\nProvides-Extra: pi\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         f"{info}/entry_points.txt": "[console_scripts]\noverheard-device = small_device:main\n",
     }
-    with zipfile.ZipFile(folder / f"overheard-{version}-py3-none-any.whl", "w") as file:
-        for name, text in members.items():
-            file.writestr(name, text)
+    pack(folder, "overheard", version, f"Version: {version}\n{EXTRAS}", others)
+
+
+def pack(folder: Path, name: str, version: str, more: str, others: dict[str, str]) -> None:
+    """A wheel of that name, with `more` in its metadata and `others` in it."""
+    info = f"{name}-{version}.dist-info"
+    members = others | {
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\n{more}",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as file:
+        for member, text in members.items():
+            file.writestr(member, text)
         file.writestr(f"{info}/RECORD", "".join(f"{name},,\n" for name in [*members, f"{info}/RECORD"]))
 
 
@@ -257,6 +265,15 @@ def verify(home: Home) -> None:
     command = home.at("/opt/overheard/current/bin/overheard-device")
     program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from device.__main__ import main; main()"
     command.write_text(f"#!{sys.executable}\n{program}\n")
+
+
+def test_a_cloud_is_made_with_what_its_pages_need_or_not_at_all(home: Home, tmp_path: Path) -> None:
+    assert "pip install" in refused(home.install("1.0.0", "--cloud"))
+    assert not home.at("/opt/overheard/current").exists()
+    pack(tmp_path, "pages", "1", "Version: 1\n", {"pages.py": ""})
+    good(home.install("1.0.0", "--cloud", "--wheels", tmp_path))
+    assert home.current.endswith("-cloud")
+    assert list(home.at("/opt/overheard/current").glob("lib/python3*/site-packages/pages.py"))
 
 
 def test_a_release_that_cannot_be_made_leaves_nothing(home: Home) -> None:
