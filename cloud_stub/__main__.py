@@ -135,15 +135,15 @@ def _pages(cloud: Cloud, settings: Config) -> "Pages | None":
         return None
     if find_spec("fastapi") is None or find_spec("argon2") is None:
         raise ConfigError("[web] port: the pages need the extra `cloud`; run: scripts/setup .venv cloud")
+    from cloud_stub.hearing.artists import read_artists
     from cloud_stub.people.people import People
     from cloud_stub.web.parts import make_parts
     from cloud_stub.web.serve import Pages
 
-    people = People(settings.storage.people)
+    artists, people = read_artists(settings.hearing.artists), People(settings.storage.people)
     site = settings.web.seen_at
-    pages = Pages(
-        make_parts(cloud.vault, cloud.wishes, cloud.review, people, cloud.clock, site), settings.web
-    )
+    parts = make_parts(cloud.vault, cloud.wishes, cloud.review, people, cloud.clock, site, artists)
+    pages = Pages(parts, settings.web)
     pages.start()
     typer.echo(f"pages: {site}")
     return pages

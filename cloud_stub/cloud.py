@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol
 
@@ -150,12 +149,10 @@ class Cloud:
         """Open the mind, take up what a stop left unanswered, begin to connect."""
         if self._mind is None:
             from cloud_stub.hearing import open_mind
-            from cloud_stub.hearing.artists import NAMES
             from cloud_stub.hearing.mind import Settings
 
             chosen = self._hearing
-            artists = Path(chosen.artists) if chosen.artists else NAMES
-            self._mind = open_mind(Settings(artists, ears=chosen.ears, may_leave=chosen.may_leave))
+            self._mind = open_mind(Settings(chosen.artists, ears=chosen.ears, may_leave=chosen.may_leave))
         for held in self.vault.utterances():
             if held.state == "complete" and not (held.answered and _saved(held)):
                 self._enqueue(held.whose)

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from rapidfuzz import fuzz
+from rapidfuzz import fuzz, process
 from rapidfuzz.distance import Levenshtein
 
 from cloud_stub.errors import ConfigError
 from cloud_stub.hearing.lexicon import Lexicon
 
-NAMES = Path(__file__).with_name("artists.txt")
+_SHIPPED = Path(__file__).with_name("artists.txt")
 LINKED = 0.77
 """The least score of a link, 0 to 1: more than three phones of four, or "shared" would be Cher. Measured in
 tests/benchmarks/artist_slots.py."""
+
+
+OFFERED, ALIKE = 8, 60
+"""So many names are offered to who types one, each at least so like what is typed (per cent)."""
 
 
 class Artist(NamedTuple):
@@ -44,12 +48,13 @@ def plain(text: str) -> str:
     return " ".join(re.findall(r"[a-z0-9']+", "".join(c for c in letters if not unicodedata.combining(c))))
 
 
-def read_artists(path: Path = NAMES) -> list[Artist]:
-    """Read a catalogue of lines `name | said like this | or like this`; # starts a comment.
+def read_artists(path: str | Path = "") -> list[Artist]:
+    """Read a catalogue of lines `name | said like this | or like this`; # starts a comment. "": the shipped.
 
     Raises:
         ConfigError: the file cannot be read, or holds no name.
     """
+    path = Path(path or _SHIPPED)
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -61,6 +66,14 @@ def read_artists(path: Path = NAMES) -> list[Artist]:
     if not artists:
         raise ConfigError(f"{path}: no artist in it; write one name a line")
     return artists
+
+
+def offered(artists: Sequence[Artist], typed: str) -> list[str]:
+    """The names most like what is typed, which may be a part of one, by spelling; the likest first."""
+    forms = [(artist.name, form) for artist in artists for form in artist.forms]
+    said = [form for _, form in forms]
+    best = process.extract(plain(typed), said, scorer=fuzz.WRatio, limit=4 * OFFERED, score_cutoff=ALIKE)
+    return list(dict.fromkeys(forms[at][0] for _, _, at in best))[:OFFERED]
 
 
 class Catalogue:

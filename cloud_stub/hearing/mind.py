@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from cloud_stub.hearing.answers import Action, reply
-from cloud_stub.hearing.artists import NAMES, Catalogue, read_artists
+from cloud_stub.hearing.artists import Catalogue, read_artists
 from cloud_stub.hearing.ears import Ears
 from cloud_stub.hearing.intents import NONE, Sentences
 from cloud_stub.hearing.jsgf import write_grammar
@@ -54,8 +54,8 @@ class Answer(NamedTuple):
 class Settings:
     """What an operator may choose about hearing."""
 
-    artists: Path = NAMES
-    """The catalogue of musicians."""
+    artists: str | Path = ""
+    """The catalogue of musicians; "" for the shipped one."""
     ears: str = "pocketsphinx"
     """Or the address of a Wyoming server."""
     may_leave: bool = False

@@ -6,6 +6,7 @@ import msgspec
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import JSONResponse, Response
 
+from cloud_stub.hearing.artists import offered
 from cloud_stub.people.roles import Action
 from cloud_stub.review.categories import CATEGORIES
 from cloud_stub.review.judgement import LONGEST_TRANSCRIPT, Judgement, Verdict, align
@@ -17,6 +18,7 @@ router = APIRouter()
 Kind = Literal["review", "dispute"]
 TaskId = Annotated[str, Form(pattern=r"[0-9a-f]{32}")]
 Transcript = Annotated[str, Form(max_length=LONGEST_TRANSCRIPT)]
+Artist = Annotated[str, Form(max_length=200)]
 
 _MAY: dict[TaskKind, dict[str, Action]] = {
     "review": {"take": "task.take", "play": "task.play", "judge": "task.judge"},
@@ -65,6 +67,13 @@ def compare(who: Posted, kind: Kind, task_id: TaskId, transcript: Transcript = "
     return JSONResponse(msgspec.to_builtins(align(shown.heard, transcript)))
 
 
+@router.post("/listen/{kind}/artists")
+def artists(who: Posted, kind: Kind, typed: Artist = "") -> Response:
+    """Whom of the catalogue what is typed may mean."""
+    who.require(_MAY[kind]["judge"])
+    return JSONResponse(offered(who.parts.artists, typed))
+
+
 @router.post("/listen/{kind}/judge")
 def judge(
     who: Posted,
@@ -74,7 +83,7 @@ def judge(
     answer: Annotated[Verdict, Form()],
     transcript: Transcript = "",
     false_wake: Annotated[str, Form(max_length=3)] = "no",
-    artist: Annotated[str, Form(max_length=200)] = "",
+    artist: Artist = "",
 ) -> Response:
     """A judgement, and on to the next one."""
     person = who.require(_MAY[kind]["judge"])

@@ -1,9 +1,10 @@
 """What the pages need, in one hand. They open nothing themselves."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from cloud_stub.hearing.artists import Artist
 from cloud_stub.people.grants import Grants
 from cloud_stub.people.limits import Limits
 from cloud_stub.people.passkeys import Passkeys
@@ -17,7 +18,7 @@ from cloud_stub.wishes import Wishes
 @dataclass(frozen=True, slots=True)
 class Parts:
     """clock: UTC. site: where the pages are, as browsers see them; over https, cookies are for https
-    alone.
+    alone. artists: whom a listener can choose from.
     """
 
     vault: Vault
@@ -30,6 +31,7 @@ class Parts:
     limits: Limits
     clock: Callable[[], datetime]
     site: str
+    artists: Sequence[Artist]
 
     @property
     def secure(self) -> bool:
@@ -43,8 +45,14 @@ class Parts:
 
 
 def make_parts(
-    vault: Vault, wishes: Wishes, review: Review, people: People, clock: Callable[[], datetime], site: str
+    vault: Vault,
+    wishes: Wishes,
+    review: Review,
+    people: People,
+    clock: Callable[[], datetime],
+    site: str,
+    artists: Sequence[Artist],
 ) -> Parts:
     """Everything over these."""
     sessions, passkeys, grants = Sessions(people), Passkeys(people, site), Grants(people)
-    return Parts(vault, wishes, review, people, sessions, passkeys, grants, Limits(), clock, site)
+    return Parts(vault, wishes, review, people, sessions, passkeys, grants, Limits(), clock, site, artists)

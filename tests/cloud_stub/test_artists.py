@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cloud_stub.errors import ConfigError
-from cloud_stub.hearing.artists import Artist, Catalogue, plain, read_artists
+from cloud_stub.hearing.artists import OFFERED, Artist, Catalogue, offered, plain, read_artists
 from cloud_stub.hearing.lexicon import Lexicon
 
 
@@ -89,3 +89,14 @@ def test_a_catalogue_that_cannot_be_used_is_a_configuration_error(
 
 def test_plain_words_have_no_accents_case_or_punctuation() -> None:
     assert plain("  Björk’s “AC/DC” & Co. ") == "bjork's ac dc and co"
+
+
+@pytest.mark.parametrize("typed", ["rihanna", "riha", "Rihana", "play some rihanna"])
+def test_who_types_a_name_or_a_part_of_it_is_offered_it_first(typed: str) -> None:
+    assert offered(read_artists(), typed)[0] == "Rihanna"
+
+
+def test_few_are_offered_each_once_and_none_for_nothing() -> None:
+    many = [Artist(f"The Band {number}", ("the band", "band")) for number in range(100)]
+    assert len(set(offered(many, "the band"))) == len(offered(many, "the band")) == OFFERED
+    assert offered(many, "") == offered(many, "xyzzy") == []

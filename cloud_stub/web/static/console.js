@@ -71,14 +71,24 @@ async function draw() {
   }
 }
 
-let asked = 0;
-async function align() {
-  const mine = ++asked;
-  const form = new URLSearchParams({ csrf, task_id: task, transcript: transcript.value });
-  const answer = await fetch(`/listen/${kind}/align`, { method: "POST", body: form });
-  if (!answer.ok || mine !== asked) return;
-  const line = document.getElementById("aligned");
-  line.replaceChildren(...(await answer.json()).map((each) => {
+// What is typed, asked about once the keys rest; `show` gets the answer, unless more was typed meanwhile.
+function asking(field, what, show) {
+  let asked = 0;
+  let later = 0;
+  field.addEventListener("input", () => {
+    clearTimeout(later);
+    later = setTimeout(async () => {
+      const mine = ++asked;
+      const [path, words] = what();
+      const body = new URLSearchParams({ csrf, ...words });
+      const answer = await fetch(`/listen/${kind}/${path}`, { method: "POST", body });
+      if (answer.ok && mine === asked) show(await answer.json());
+    }, 400);
+  });
+}
+
+function align(words) {
+  document.getElementById("aligned").replaceChildren(...words.map((each) => {
     const word = document.createElement("span");
     word.textContent = each.person || "·";
     if (each.person !== each.machine) {
@@ -91,6 +101,11 @@ async function align() {
   }));
 }
 
-let later = 0;
-transcript.addEventListener("input", () => { clearTimeout(later); later = setTimeout(align, 400); });
+function offer(names) {
+  document.getElementById("artists").replaceChildren(...names.map((name) => new Option(name)));
+}
+
+const artist = document.getElementById("artist");
+asking(transcript, () => ["align", { task_id: task, transcript: transcript.value }], align);
+asking(artist, () => ["artists", { typed: artist.value }], offer);
 draw();

@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
+from cloud_stub.hearing.artists import read_artists
 from cloud_stub.people.people import People
 from cloud_stub.people.roles import ROLES, Role
 from cloud_stub.web.app import make_app
@@ -66,7 +67,9 @@ class Town:
         self.people = People(directory / "people")
         self.clock = Clock()
         house = self.house
-        self.parts = make_parts(house.vault, house.wishes, house.review, self.people, self.clock, SITE)
+        self.parts = make_parts(
+            house.vault, house.wishes, house.review, self.people, self.clock, SITE, read_artists()
+        )
         self.names = {role: f"somebody-who-is-{role}" for role in ROLES}
         self.seeds: dict[str, str] = {}
         self.ids = {role: self.add(self.names[role], role) for role in ROLES}

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import msgspec
 
 from cloud_stub.config import load
+from cloud_stub.hearing.artists import read_artists
 from cloud_stub.web.parts import make_parts
 from cloud_stub.web.serve import Pages
 from tests.cloud_stub.web.conftest import Town
@@ -20,7 +21,7 @@ def served(town: Town) -> Iterator[str]:
         port = free.getsockname()[1]
     site = f"http://localhost:{port}"
     house = town.house
-    parts = make_parts(house.vault, house.wishes, house.review, town.people, town.clock, site)
+    parts = make_parts(house.vault, house.wishes, house.review, town.people, town.clock, site, read_artists())
     pages = Pages(parts, msgspec.structs.replace(load(None).web, port=port))
     pages.start()
     try:

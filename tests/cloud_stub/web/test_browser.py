@@ -167,10 +167,13 @@ def test_a_recording_is_judged_with_the_keyboard_alone_and_starts_silent(town, s
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.id") == "intent"
     page.keyboard.press("w")
+    page.get_by_label("Artist").press_sequentially("riha")
+    assert until(page, "() => document.querySelector('#artists option')?.value") == "Rihanna"
     page.keyboard.press("Control+Enter")
     page.wait_for_selector("text=Take the next one")
     [note] = town.house.vault.read(town.house.vault.utterances()[0].whose, "test", "look", NOW).notes.values()
     assert '"transcript":"call me please","intent":"wrong"' in note
+    assert '"artist":"riha"' in note
     page.close()
 
 

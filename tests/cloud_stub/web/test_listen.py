@@ -38,6 +38,15 @@ def test_take_hear_compare_judge(town):
     assert browser.post("/listen/review/judge", task_id=task, **FORM).status_code == 409
 
 
+def test_musicians_are_offered_to_those_who_judge_alone(town):
+    browser = town.of("reviewer")
+    taken(town, browser)
+    assert browser.post("/listen/review/artists", typed="rihan").json()[0] == "Rihanna"
+    owner = town.of("owner")
+    owner.get("/history")
+    assert owner.post("/listen/review/artists", typed="rihan").status_code == 404
+
+
 @pytest.mark.parametrize(
     "change", [{"intent": "maybe"}, {"transcript": "x" * 3000}, {"task_id": "../../etc"}]
 )
