@@ -10,6 +10,7 @@ from pathlib import Path
 from cloud_stub.controls.evidence import Evidence
 from cloud_stub.held import may_stay
 from cloud_stub.review.sampler import is_drawn
+from cloud_stub.wishes import at_that_time
 
 GRACE = timedelta(days=1)
 """Chores are done once a minute; a machine may be off for a day."""
@@ -43,9 +44,9 @@ def retention(seen: Evidence) -> Iterator[str]:
     for whose, held in sorted(seen.held.items()):
         if held.state != "complete" or held.header is None:
             continue
-        wished = seen.wishes[whose.device]
-        if wished.wish.is_over(held.begun, seen.now - GRACE):
-            yield f"{whose}: kept since {held.begun:%Y-%m-%d}; its owner's wish is {wished.wish.keep}"
+        wish = at_that_time(seen.wishes[whose.device], seen.now)
+        if wish.is_over(held.begun, seen.now - GRACE):
+            yield f"{whose}: kept since {held.begun:%Y-%m-%d}; its owner's wish is {wish.keep}"
         done = held.completed or held.begun
         if not may_stay(held.header) and seen.now - done > GRACE:
             yield f"{whose}: kept since {held.begun:%Y-%m-%d}; its device signed that it is not to be"

@@ -9,6 +9,7 @@ from cloud_stub.access import Access
 from cloud_stub.controls.evidence import Evidence
 from cloud_stub.people.roles import LISTENS, MAY, ROLES
 from cloud_stub.whose import Whose
+from cloud_stub.wishes import at_that_time
 
 LISTENERS = ("reviewer", "adjudicator")
 SEATS = 3
@@ -74,11 +75,11 @@ def consent(seen: Evidence) -> Iterator[str]:
     for row in seen.accesses:
         if row.who.partition(":")[0] not in LISTENERS or row.did == "forget":
             continue
-        held, wished = seen.held.get(_whose(row)), seen.wishes.get(row.device)
+        held = seen.held.get(_whose(row))
         if held is not None and held.header is not None and not held.header.consent.review:
             yield f"row {row.index}: {row.who} heard {_id(row)}, which its device does not let people hear"
-        if wished is not None and not wished.wish.review and wished.since and wished.since <= _when(row):
-            yield f"row {row.index}: {row.who} heard {_id(row)} after its owner opted out"
+        if not at_that_time(seen.wishes.get(row.device, ()), _when(row)).review:
+            yield f"row {row.index}: {row.who} heard {_id(row)}, which its owner did not allow by then"
 
 
 def identification(seen: Evidence) -> Iterator[str]:

@@ -21,7 +21,7 @@ from cloud_stub.review.prepared import Prepared, from_bytes
 from cloud_stub.review.tables import Task
 from cloud_stub.vault import Vault
 from cloud_stub.whose import Whose
-from cloud_stub.wishes import Wish, Wishes
+from cloud_stub.wishes import Said, Wishes
 
 
 class Turn(NamedTuple):
@@ -31,13 +31,6 @@ class Turn(NamedTuple):
     person: str
     begun: datetime
     ended: datetime | None
-
-
-class Wished(NamedTuple):
-    """What an owner wishes, and since when."""
-
-    wish: Wish
-    since: datetime | None
 
 
 class Evidence(NamedTuple):
@@ -51,7 +44,7 @@ class Evidence(NamedTuple):
     events: list[Event]
     accesses: list[Access]
     held: Mapping[Whose, Held]
-    wishes: Mapping[str, Wished]
+    wishes: Mapping[str, list[Said]]
     tasks: Mapping[str, Task]
     turns: list[Turn]
     subjects: Mapping[Whose, str]
@@ -93,7 +86,7 @@ def gather(sources: Sources, now: datetime) -> Evidence:
         sources.people.events(),
         accesses,
         held,
-        {each: Wished(sources.wishes.of(each), sources.wishes.since(each)) for each in devices},
+        {each: sources.wishes.said(each) for each in devices},
         tasks,
         turns,
         {Whose(device, utterance): state for device, utterance, state in subjects},

@@ -1,12 +1,13 @@
 """What owners wish, and that time alone carries it out."""
 
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
 
 from cloud_stub.chores import Chores
 from cloud_stub.errors import StorageError
-from cloud_stub.wishes import KEEPS, Wish, Wishes
+from cloud_stub.wishes import KEEPS, Wish, Wishes, at_that_time
 from tests.cloud_stub.conftest import NOW
 from tests.cloud_stub.review.conftest import House
 
@@ -21,14 +22,27 @@ def house(tmp_path, voice):
 def test_without_a_word_nobody_listens_and_it_is_kept_three_months(tmp_path):
     wishes = Wishes(tmp_path)
     assert wishes.of("any") == Wish("3_months", review=False)
-    assert wishes.since("any") is None
+    assert wishes.said("any") == []
     wishes.say("any", Wish("never", review=True), NOW)
     wishes.close()
     again = Wishes(tmp_path)
-    assert (again.of("any"), again.since("any")) == (Wish("never", review=True), NOW)
+    assert (again.of("any"), again.said("any")) == (Wish("never", review=True), [(NOW, ("never", True))])
     with pytest.raises(ValueError, match="unknown keep"):
         again.say("any", Wish("for_ever"), NOW)
     again.close()
+
+
+def test_every_wish_is_kept_and_each_held_from_when_it_was_said(tmp_path):
+    with closing(Wishes(tmp_path)) as wishes:
+        later = NOW + timedelta(days=1)
+        first, second = Wish("never", review=True), Wish("18_months")
+        wishes.say("any", first, NOW)
+        wishes.say("any", second, later)
+        wishes.say("other", first, later)
+        said = wishes.said("any")
+        assert wishes.of("any") == second
+    moments = (NOW - timedelta(seconds=1), NOW, later - timedelta(seconds=1), later)
+    assert [at_that_time(said, each) for each in moments] == [Wish(), first, first, second]
 
 
 @pytest.mark.parametrize(("keep", "days"), [("3_months", 92), ("18_months", 549)])

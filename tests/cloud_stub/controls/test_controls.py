@@ -2,6 +2,7 @@
 
 import random
 import shutil
+import sqlite3
 from contextlib import closing
 from datetime import timedelta
 
@@ -128,7 +129,7 @@ def passed_around(lived):
 def consent(lived):
     task = judged(lived)
     lived.sources.wishes.say(task.whose.device, Wish("3_months", review=False), FIRST)
-    return "after its owner opted out"
+    return "which its owner did not allow by then"
 
 
 def identification(lived):
@@ -245,6 +246,20 @@ def test_one_person_who_plays_it_too_often_is_found(lived):
     for _ in range(lived.sources.settings.plays + 1):
         lived.sources.vault.open(task.whose, f"reviewer:{task.person}", f"task {task.id}: sound", lived.now)
     assert "times; 20 are allowed" in findings(lived, "passed around")[0]
+
+
+def test_who_allows_it_again_does_not_allow_what_was_heard_before(lived):
+    device = judged(lived).whose.device
+    lived.sources.wishes.say(device, Wish("3_months", review=False), FIRST)
+    lived.sources.wishes.say(device, Wish("3_months", review=True), lived.now)
+    assert "which its owner did not allow by then" in findings(lived, "consent")[0]
+
+
+def test_what_was_heard_though_nobody_ever_allowed_it_is_found(lived):
+    judged(lived)
+    with closing(sqlite3.connect(lived.config.storage.wishes / "wishes.sqlite")) as sql, sql:
+        sql.execute("DELETE FROM wish")
+    assert "which its owner did not allow by then" in findings(lived, "consent")[0]
 
 
 def test_what_a_device_did_not_let_people_hear_is_found(lived):
