@@ -16,7 +16,7 @@ RATE_HZ = 16_000
 FRAME_SAMPLES = 160
 """pocketsphinx counts in frames of 10 ms."""
 
-EDGE_FRAMES = 10
+EDGE_FRAMES = 20
 """What a spelled stretch is longer on each side: its outermost digit is often half heard."""
 
 _NO_WORD = re.compile(r"<.*>|\[.*\]|\+\+.*\+\+")

@@ -139,6 +139,13 @@ def test_a_number_that_is_said_is_under_a_tone(listen: Ears, voice: str, number:
 
 
 @needs_espeak
+def test_the_same_sound_is_heard_the_same_again(listen: Ears) -> None:
+    """What is added to it is no chance: a bleep can be checked."""
+    sound = say("my number is five four one, seven one four, one three eight eight", "en-gb+m4").tobytes()
+    assert listen(sound) == listen(sound) != []
+
+
+@needs_espeak
 def test_speech_without_a_number_is_not_touched(listen: Ears) -> None:
     sound = say("I would like to hear some music in the kitchen please", "en-us").tobytes()
     assert guard(listen(sound), sound).sound == sound
