@@ -327,11 +327,16 @@ class Cloud:
 
     def _prepare_all(self) -> None:
         """Make what people may hear of what was drawn: slowly, and one at a time."""
+        passed_over = 0
         while not self.over.wait(TICK_S):
-            with suppress(OutOfReach):  # it is prepared when its sound is there again
+            try:
                 while self.review.drawing.waits() and not self.over.is_set():
                     self._prepare = self._prepare or open_prepare()
-                    self.review.drawing.prepare_next(self._prepare, self.clock())
+                    if not self.review.drawing.prepare_next(self._prepare, self.clock(), passed_over):
+                        passed_over = 0
+                        break
+            except OutOfReach:
+                passed_over += 1  # its turn comes again; the others do not wait until its sound is there
 
     def _stow_all(self) -> None:
         """Bring sound to its blobs and take it away: beside the ticks, which wait for no network."""

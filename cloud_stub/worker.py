@@ -10,7 +10,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -32,16 +32,16 @@ from device.envelope.topics import UTTERANCES
 SHARED = f"$share/ingest/{UTTERANCES}"
 AT_ONCE, MOST_MAIL = 400, 4000
 LOOK_EVERY_S = 0.2
-"""So often a worker looks whether what it holds was waited for by another."""
-
-
+"""So often a worker that waits looks whether it is over."""
 LINGER_S = 0.03
+"""So long it waits for more to come: that shares a sync, and the file's lock changes hands less often."""
 
 
 class _Letter(NamedTuple):
     topic: str
     payload: bytes
     mid: int
+    qos: int
 
 
 class Worker:
@@ -86,9 +86,7 @@ class Worker:
             letters = [self._mail.get(timeout=LOOK_EVERY_S)]
         except queue.Empty:
             return []
-        self.over.wait(
-            LINGER_S
-        )  # more will come: they share a sync, and the file's lock changes hands less often
+        self.over.wait(LINGER_S)
         while len(letters) < AT_ONCE and not self._mail.empty():
             letters.append(self._mail.get_nowait())
         return letters
@@ -100,7 +98,7 @@ class Worker:
         for answer in answers:
             self._client.publish(answer.topic, answer.payload, qos=1)
         for each in letters:  # durable by now
-            self._client.ack(each.mid, 1)
+            self._client.ack(each.mid, each.qos)  # which says nothing where nothing is to be said
         self.taken += len(letters)
 
     @contextmanager
@@ -141,4 +139,8 @@ class Worker:
             topic = message.topic
         except UnicodeDecodeError:  # counted as nobody's topic
             topic = ""
-        self._mail.put(_Letter(topic, bytes(message.payload), message.mid))
+        letter = _Letter(topic, bytes(message.payload), message.mid, message.qos)
+        while not self.over.is_set():
+            with suppress(queue.Full):
+                self._mail.put(letter, timeout=LOOK_EVERY_S)
+                return

@@ -68,11 +68,16 @@ class Drawing:
         with self._database.read() as sql:
             return sql.execute("SELECT 1 FROM subject WHERE state = 'drawn' LIMIT 1").fetchone() is not None
 
-    def prepare_next(self, prepare: Prepare, now: datetime) -> bool:
-        """Prepare one that was drawn, and make its tasks; False when none waits."""
+    def prepare_next(self, prepare: Prepare, now: datetime, passed_over: int = 0) -> bool:
+        """Prepare one that was drawn, and make its tasks; False when none waits but the first `passed_over`.
+
+        Raises OutOfReach: its sound is not to be had now; it waits on.
+        """
         with self._database.read() as sql:
-            query = "SELECT device, utterance FROM subject WHERE state = 'drawn' ORDER BY drawn LIMIT 1"
-            row = sql.execute(query).fetchone()
+            query = (
+                "SELECT device, utterance FROM subject WHERE state = 'drawn' ORDER BY drawn LIMIT 1 OFFSET ?"
+            )
+            row = sql.execute(query, (passed_over,)).fetchone()
         if row is None:
             return False
         whose = Whose(*row)

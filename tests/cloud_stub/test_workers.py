@@ -23,6 +23,7 @@ from cloud_stub.errors import StorageError
 from cloud_stub.keys import Keys
 from cloud_stub.loopback import free_port
 from cloud_stub.vault import Vault
+from cloud_stub.worker import MOST_MAIL, Worker
 from device.envelope import downlink, topics
 from tests.cloud_stub.conftest import Voice, settings
 from tests.postgres import installed, postgres
@@ -111,6 +112,54 @@ def test_three_share_the_load_and_one_that_is_killed_loses_nothing(tmp_path, ser
         assert len(vault.utterances()) == len(spoken)
         for said in spoken:
             assert vault.open(said.whose, "test", "compare", now).pcm == said.pcm
+
+
+def test_a_message_that_wants_no_confirmation_gets_none_and_disconnects_nobody(tmp_path):
+    """To confirm one of quality 0 is against the protocol: any device could have kept all workers away."""
+    config = settings(tmp_path / "cloud")
+    Keys(config.storage.keys, config.keys).epoch(datetime.now(UTC))
+    with open_broker("mosquitto", free_port(), tmp_path / "broker") as broker:
+        worker = Worker(config, ("127.0.0.1", broker.port), "one", lambda: datetime.now(UTC))
+        lost = []
+        worker._client.on_disconnect = lambda *given: lost.append(given)
+        running = threading.Thread(target=worker.run)
+        running.start()
+        sender = paho.Client(CallbackAPIVersion.VERSION2, "sender")
+        sender.connect("127.0.0.1", broker.port)
+        sender.loop_start()
+        try:
+            assert worker.up.wait(20)
+            topic = topics.utterance("ovh-nobody", "0" * 32, "segment")
+            for qos in (0, 1, 2, 0, 1):
+                sender.publish(topic, b"nothing", qos=qos)
+            wait_for(lambda: worker.taken == 5)
+        finally:
+            worker.over.set()
+            running.join(20)
+            sender.disconnect()
+            sender.loop_stop()
+        assert not running.is_alive()
+        assert len(lost) == 1  # its own goodbye
+
+
+def test_a_worker_that_is_told_to_end_waits_for_no_room_in_its_mail(tmp_path):
+    config = settings(tmp_path / "cloud")
+    Keys(config.storage.keys, config.keys).epoch(datetime.now(UTC))
+    worker = Worker(config, ("127.0.0.1", 1), "one", lambda: datetime.now(UTC))
+    message = paho.MQTTMessage(1, b"overheard/v1/topic")
+    message.payload = b""
+
+    def bring():
+        for _ in range(MOST_MAIL + 1):
+            worker._on_message(worker._client, None, message)
+
+    bringing = threading.Thread(target=bring, daemon=True)
+    bringing.start()
+    wait_for(worker._mail.full)
+    worker.over.set()
+    bringing.join(20)
+    assert not bringing.is_alive()
+    worker.run()  # disconnects and closes
 
 
 def test_a_worker_ends_when_it_is_told_to(tmp_path):
