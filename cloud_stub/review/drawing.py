@@ -74,9 +74,8 @@ class Drawing:
         Raises OutOfReach: its sound is not to be had now; it waits on.
         """
         with self._database.read() as sql:
-            query = (
-                "SELECT device, utterance FROM subject WHERE state = 'drawn' ORDER BY drawn LIMIT 1 OFFSET ?"
-            )
+            waiting = "SELECT device, utterance FROM subject WHERE state = 'drawn'"
+            query = waiting + " ORDER BY drawn LIMIT 1 OFFSET ?"
             row = sql.execute(query, (passed_over,)).fetchone()
         if row is None:
             return False
