@@ -2,6 +2,7 @@
 for that.
 """
 
+import threading
 from collections import OrderedDict
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -21,9 +22,14 @@ class _Failed(NamedTuple):
 
 
 class Limits:
-    """Failures by key: a name, an address. From one thread at a time (the pages' loop)."""
+    """Failures by key: a name, an address.
+
+    alone: to be held from asking for the wait until it is said how the try went, or many who try at once
+    would all have waited for nothing.
+    """
 
     def __init__(self) -> None:
+        self.alone = threading.Lock()
         self._failed: OrderedDict[str, _Failed] = OrderedDict()
 
     def wait(self, key: str, now: datetime) -> timedelta:

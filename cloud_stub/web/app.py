@@ -1,5 +1,6 @@
 """The pages put together: routes, headers, and what is said when something is refused."""
 
+import re
 from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request
@@ -63,10 +64,12 @@ def make_app(parts: Parts) -> FastAPI:
 
 
 async def _with_headers(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-    length = request.headers.get("content-length", "0")
+    length = re.fullmatch(r"[0-9]{1,9}", request.headers.get("content-length", ""))
     most = officer.LARGEST if request.url.path == "/import" else LARGEST_FORM
-    if request.method == "POST" and not (length.isdigit() and int(length) <= most):
-        response: Response = _said(413, "That is more than any form of these pages.")
+    if request.method == "POST" and (length is None or "transfer-encoding" in request.headers):
+        response: Response = _said(411, "That form does not say how long it is.")
+    elif request.method == "POST" and length is not None and int(length[0]) > most:
+        response = _said(413, "That is more than any form of these pages.")
     else:
         response = await answer(request)
     response.headers.update(HEADERS | {"Server": "overheard"})

@@ -55,15 +55,16 @@ def sign_in(
     """A password is checked, unless too many were wrong."""
     limits, address = who.parts.limits, who.request.client.host if who.request.client else ""
     keys = [f"name {name}", f"address {address}"]
-    wait = max(limits.wait(key, who.now) for key in keys)
-    if wait:
-        return who.page("sign_in", 429, wrong=f"Too many tries. Wait {wait.total_seconds():.0f} seconds.")
-    person = who.parts.people.check_password(name, password)
-    if person is None or person.suspended is not None:
-        for key in keys:
-            limits.failed(key, who.now)
-        return who.page("sign_in", 401, wrong="That is not a name and its password.")
-    limits.passed(keys[0])
+    with limits.alone:
+        wait = max(limits.wait(key, who.now) for key in keys)
+        if wait:
+            return who.page("sign_in", 429, wrong=f"Too many tries. Wait {wait.total_seconds():.0f} seconds.")
+        person = who.parts.people.check_password(name, password)
+        if person is None or person.suspended is not None:
+            for key in keys:
+                limits.failed(key, who.now)
+            return who.page("sign_in", 401, wrong="That is not a name and its password.")
+        limits.passed(keys[0])
     if who.token:
         who.parts.sessions.end(who.token)
     return who.keep(who.go("/second"), who.parts.sessions.begin(person, who.now))
@@ -90,13 +91,16 @@ def ask_second(who: Seen) -> Response:
 @router.post("/second")
 def second(who: Posted, code: Code = "") -> Response:
     """A code of an app, or of a paper."""
-    person, people = _known(who).person, who.parts.people
-    if wait := who.parts.limits.wait(f"second {person.id}", who.now):
-        wrong = f"Too many tries. Wait {wait.total_seconds():.0f} seconds."
-        return who.page("second", 429, wrong=wrong, factors=person.factors)
-    if people.check_totp(person.id, code, who.now) or people.check_paper(person.id, code, who.now):
-        return _passed(who, person)
-    who.parts.limits.failed(f"second {person.id}", who.now)
+    person, people, limits = _known(who).person, who.parts.people, who.parts.limits
+    key = f"second {person.id}"
+    with limits.alone:
+        if wait := limits.wait(key, who.now):
+            wrong = f"Too many tries. Wait {wait.total_seconds():.0f} seconds."
+            return who.page("second", 429, wrong=wrong, factors=person.factors)
+        if people.check_totp(person.id, code, who.now) or people.check_paper(person.id, code, who.now):
+            limits.passed(key)
+            return _passed(who)
+        limits.failed(key, who.now)
     return who.page("second", 401, wrong="That code is wrong, or was used already.", factors=person.factors)
 
 
@@ -112,7 +116,7 @@ def show_passkey(who: Posted, answer: Annotated[str, Form(max_length=20_000)] = 
     person = _known(who).person
     if not who.parts.passkeys.check(person, answer, who.now):
         return who.page("second", 401, wrong="That passkey was not accepted.", factors=person.factors)
-    return _passed(who, person)
+    return _passed(who)
 
 
 @router.post("/enrol/totp")
@@ -139,7 +143,7 @@ def enrol_passkey(who: Posted, answer: Annotated[str, Form(max_length=20_000)] =
     person = _may_enrol(who)
     if not who.parts.passkeys.register(person, answer, who.now):
         return _offer_enrolment(who, person, "That passkey was not accepted.")
-    return _passed(who, person)
+    return _passed(who)
 
 
 @router.get("/enrol")
@@ -170,7 +174,6 @@ def _offer_enrolment(who: Visit, person: Person, wrong: str) -> Response:
     return who.page("enrol", 401 if wrong else 200, wrong=wrong, picture=picture, secret=totp.secret)
 
 
-def _passed(who: Visit, person: Person) -> Response:
-    who.parts.limits.passed(f"second {person.id}")
+def _passed(who: Visit) -> Response:
     token = who.parts.sessions.showed_second(who.token, who.now)
     return who.keep(who.go("/"), token or "")

@@ -87,6 +87,7 @@ def listening(page: Page) -> None:
     if page.get_by_role("button", name="Take the next one").count():
         page.get_by_role("button", name="Take the next one").click()
     page.wait_for_selector("#console")
+    page.wait_for_load_state()
     until(page, "() => document.getElementById('sound').readyState >= 2")
 
 
@@ -152,8 +153,10 @@ def test_a_recording_is_judged_with_the_keyboard_alone_and_starts_silent(town, s
     town.house.ready()
     page = chromium.new_page()
     sign_in(page, town, site, town.names["reviewer"])
-    page.keyboard.press("Enter")  # "take the next one" has the focus
+    until(page, "() => document.activeElement.textContent == 'Take the next one'")
+    page.keyboard.press("Enter")
     page.wait_for_selector("#console")
+    page.wait_for_load_state()  # with the script that knows the keys
     assert page.evaluate("document.activeElement.id") == "transcript"
     assert page.evaluate("document.getElementById('sound').muted")
     until(page, "() => document.getElementById('sound').readyState >= 2")
@@ -181,9 +184,7 @@ def test_escape_silences_before_anything_else_and_nobody_is_given_it_again(town,
     spoken = town.house.ready()
     page = chromium.new_page()
     sign_in(page, town, site, town.names["reviewer"])
-    page.get_by_role("button", name="Take the next one").click()
-    page.wait_for_selector("#console")
-    until(page, "() => document.getElementById('sound').readyState >= 2")
+    listening(page)
     # in one turn of the browser: whatever the network does, the key alone has silenced it
     silent = page.evaluate("""async () => {
         const sound = document.getElementById('sound');

@@ -1,10 +1,13 @@
 """Signing in: what is wanted, what is refused, and that nobody is told more than they know."""
 
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 
 import pyotp
 import pytest
 
+from cloud_stub.people.limits import FREE
 from cloud_stub.web.app import HEADERS
 from tests.cloud_stub.people.authenticator import Authenticator
 from tests.cloud_stub.people.conftest import PASSWORD
@@ -167,3 +170,25 @@ def test_what_people_type_is_shown_and_not_run(town):
     page = town.of("operator").get("/people").text
     assert "<script>alert" not in page
     assert "<script>alert(1)</script>" in unescape(page)
+
+
+def test_who_tries_many_at_once_has_no_more_tries(town):
+    """Each is checked against the failures of all before it, however many threads serve them."""
+    browser = town.browser()
+
+    def guess(at):
+        return browser.post("/sign-in", name="nobody", password=f"guess {at}").status_code
+
+    answers = Counter([guess(0)])  # the first alone: then the application is all there
+    with ThreadPoolExecutor(4 * FREE) as pool:
+        answers.update(pool.map(guess, range(1, 4 * FREE)))
+    assert answers == {401: FREE, 429: 3 * FREE}
+
+
+def test_a_form_that_does_not_say_how_long_it_is_is_not_read(town):
+    def parts():
+        yield b"name="
+        raise AssertionError("it was read on")
+
+    answer = town.browser().client.post("/sign-in", content=parts())
+    assert answer.status_code == 411
