@@ -14,6 +14,9 @@ SCHEMA = "CREATE TABLE access (idx INTEGER PRIMARY KEY, utterance TEXT NOT NULL,
 ORIGIN = "overheard-cloud/access"
 
 
+NO_PERSON = ("machine", "owner")
+"""The roles of those in the ledger who are nobody of the cloud's people."""
+
 Did = Literal["open", "read", "forget", "identify"]
 """Heard the sound; read the words alone; deleted it; learned whose it is."""
 

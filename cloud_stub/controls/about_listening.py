@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from cloud_stub.access import Access
+from cloud_stub.access import NO_PERSON, Access
 from cloud_stub.controls.evidence import Evidence
 from cloud_stub.people.roles import LISTENS, MAY, ROLES
 from cloud_stub.whose import Whose
@@ -17,14 +17,13 @@ SEATS = 3
 
 _TASK = re.compile(r"task ([0-9a-f]{32}): (text|sound)|task ([0-9a-f]{32})")
 _CASE = re.compile(r"case ([0-9a-f]{16})(: .*)?")
-_NO_PERSON = ("machine", "owner", "delete_last")
 
 
 def tasks(seen: Evidence) -> Iterator[str]:
     """Whoever listens in review has the task for it at that moment; and nobody else listens at all."""
     for row in seen.accesses:
         role, _, person = row.who.partition(":")
-        if row.did == "forget" or role in _NO_PERSON:
+        if row.did == "forget" or role in NO_PERSON:
             continue
         if role not in ROLES or not MAY[role] & LISTENS:
             yield f"row {row.index}: {row.who} {row.did} {_id(row)}: nobody of that role may"

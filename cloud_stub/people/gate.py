@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from cloud_stub.people.people import Person
-from cloud_stub.people.roles import LISTENS, STEP_UP, Action, may
+from cloud_stub.people.roles import STEP_UP, Action, may
 from cloud_stub.people.sessions import Session
 
 FRESH = timedelta(minutes=5)
@@ -23,15 +23,14 @@ class Refused(Exception):  # noqa: N818 (it says what happened)
 def check(session: Session | None, action: Action, now: datetime) -> Person:
     """Whoever may do this now. Raises Refused.
 
-    A second factor is wanted of all staff, always, and of owners for whatever reaches sound or words; a fresh
-    one for what is in STEP_UP.
+    A second factor is wanted of everybody, for everything: a password alone neither listens nor deletes, and
+    lets nobody listen. A fresh one is wanted for what is in STEP_UP.
     """
     if session is None or session.person.suspended is not None:
         raise Refused("sign_in")
     if not may(session.person.roles, action):
         raise Refused("role")
-    wanted = session.person.roles != {"owner"} or action in LISTENS | STEP_UP
-    if wanted and session.second is None:
+    if session.second is None:
         raise Refused("second_factor")
     if action in STEP_UP and not is_fresh(session, now):
         raise Refused("step_up")

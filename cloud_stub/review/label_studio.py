@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from cloud_stub.errors import NoTask
-from cloud_stub.review.judgement import Judgement, Verdict
+from cloud_stub.review.judgement import Judgement
 from cloud_stub.review.prepared import Prepared
 
 LABELLING = """<View>
@@ -61,26 +61,20 @@ def read_judgements(content: bytes) -> dict[str, Judgement]:
         raise NoTask(f"Label Studio export: {error}; export as JSON") from error
     judged: dict[str, Judgement] = {}
     for at, each in enumerate(found):
-        done = [one for one in each.get("annotations") or [] if not one.get("was_cancelled")]
-        if done:
-            judged[str(each.get("data", {}).get("task", ""))] = _judgement(at, done[-1])
+        try:
+            done = [one for one in each.get("annotations") or [] if not one.get("was_cancelled")]
+            if done:
+                judged[str(each["data"]["task"])] = _judgement(done[-1])
+        except (KeyError, TypeError, AttributeError, IndexError, msgspec.ValidationError) as error:
+            what = f"task {at}: {error!r}; label with labelling.xml of the export"
+            raise NoTask(f"Label Studio export: {what}") from error
     return judged
 
 
-def _judgement(at: int, annotation: dict[str, Any]) -> Judgement:
-    said: dict[str, str] = {}
-    try:
-        for each in annotation["result"]:
-            value = each["value"]
-            said[each["from_name"]] = (value.get("choices") or value.get("text") or [""])[0]
-        return Judgement(
-            said.get("transcript", ""),
-            msgspec.convert(said["intent"], Verdict),
-            msgspec.convert(said["answer"], Verdict),
-            said["false_wake"] == "yes",
-            said.get("artist", ""),
-        )
-    except (KeyError, TypeError, AttributeError, IndexError, msgspec.ValidationError) as error:
-        raise NoTask(
-            f"Label Studio export: task {at}: {error!r}; label with labelling.xml of the export"
-        ) from error
+def _judgement(annotation: dict[str, Any]) -> Judgement:
+    said: dict[str, Any] = {}
+    for each in annotation["result"]:
+        value = each["value"]
+        told = value.get("choices") or value.get("text") or ""
+        said[each["from_name"]] = told if isinstance(told, str) else told[0]
+    return msgspec.convert(said | {"false_wake": said["false_wake"] == "yes"}, Judgement)

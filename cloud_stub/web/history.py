@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from cloud_stub.access import Access
+from cloud_stub.access import NO_PERSON, Access
 from cloud_stub.errors import NotKept
 from cloud_stub.held import Held
 from cloud_stub.review.judgement import Judgement
 from cloud_stub.vault import Vault
 
 PEOPLE = {"reviewer": "a reviewer", "adjudicator": "an adjudicator", "privacy_officer": "a privacy officer"}
+"""Whoever may listen. Somebody else who did has no business to, and is shown all the same."""
 
 
 class Listening(NamedTuple):
@@ -44,11 +45,10 @@ def listenings(rows: Sequence[Access], utterance: str | None = None) -> tuple[Li
     """What people did, in order. Their names stay away; their role and purpose do not."""
     found = []
     for row in rows:
-        role = row.who.split(":")[0]
-        if role in PEOPLE and utterance in (None, row.utterance):
-            found.append(
-                Listening(row.when[:16].replace("T", " "), PEOPLE[role], row.did, _purpose(role, row.why))
-            )
+        role = row.who.partition(":")[0]
+        if role not in NO_PERSON and utterance in (None, row.utterance):
+            who = PEOPLE.get(role, f"somebody else ({role})")
+            found.append(Listening(row.when[:16].replace("T", " "), who, row.did, _purpose(role, row.why)))
     return tuple(found)
 
 

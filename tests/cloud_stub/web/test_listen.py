@@ -179,8 +179,27 @@ def annotation(**said):
     return {"result": result}
 
 
+TASK = {"task": "a" * 32}
+RIGHT = {"intent": "right", "answer": "wrong", "false_wake": "no", "transcript": "call me"}
+
+
+def export(data, **changed):
+    return json.dumps([{"data": data, "annotations": [annotation(**RIGHT | changed)]}]).encode()
+
+
+def test_an_export_that_is_right_is_read():
+    """So that each of those below is refused for what was changed in it alone."""
+    [judgement] = read_judgements(export(TASK)).values()
+    assert judgement.intent == "right"
+    text = {"from_name": "transcript", "value": {"text": "all of it"}}
+    told = annotation(**RIGHT)
+    told["result"][-1] = text
+    [judgement] = read_judgements(json.dumps([{"data": TASK, "annotations": [told]}]).encode()).values()
+    assert judgement.transcript == "all of it"
+
+
 def test_judgements_come_back_from_label_studio():
-    said = {"intent": "right", "answer": "wrong", "false_wake": "no", "transcript": "call me"}
+    said = RIGHT
     cancelled = annotation(**said) | {"was_cancelled": True}
     export = [
         {"data": {"task": "a" * 32}, "annotations": [annotation(**said)]},
@@ -195,7 +214,9 @@ def test_judgements_come_back_from_label_studio():
 @pytest.mark.parametrize(
     "content",
     [b"", b"{}", b"[1]", b'[{"annotations": [{"result": [{}]}]}]', b'[{"annotations": [{"result": null}]}]',
-     json.dumps([{"annotations": [annotation(intent="maybe", answer="right", false_wake="no")]}]).encode()],
+     export(TASK, intent="maybe"), export(TASK, transcript=5), export(TASK, transcript="x" * 3000),
+     export(TASK, remark="it is Anna"), export(None), export({}), export([]),
+     b'[{"annotations": 5}]', b'[{"annotations": [5]}]'],
 )  # fmt: skip
 def test_what_is_no_export_is_one_line(content):
     with pytest.raises(NoTask, match="Label Studio export") as caught:

@@ -57,6 +57,16 @@ def test_that_an_officer_learned_whose_it_is_stands_there_with_the_reason(town):
     assert "somebody may be hurt" in page
 
 
+def test_somebody_who_had_no_business_to_listen_is_shown_as_well(town):
+    spoken = town.house.say(draw=False)
+    town.house.vault.open(spoken.whose, "operator:otto", "just curious", NOW)
+    page = town.of("owner").get("/history").text
+    assert "somebody else (operator)" in page
+    assert "just curious" in page
+    assert "machine and person" in page
+    assert "otto" not in page
+
+
 def test_it_plays_whole_and_in_parts(town):
     spoken = town.house.say()
     browser = town.of("owner")
