@@ -34,6 +34,7 @@ class Chores:
         self.shred(now)
         self._review.drawing.withdraw_refused(now)
         self._review.desk.give_back_late(now)
+        self._review.settling.settle_left(now)
 
     def shred(self, now: datetime, most: int = AT_ONCE) -> int:
         """Shred what was kept for as long as its owner wishes, so many at most; return how many."""

@@ -19,7 +19,10 @@ _WHAT_NEXT = {
 }
 
 
-CHECKPOINTS, CHECKPOINT_S = 100, 0.05
+BUSY_S, SHRED_S = 10.0, 5.0
+"""So long another's transaction is waited for; so long all others who use the file, to empty its log."""
+
+_READERS_S, _LOOK_S = 1.0, 0.05
 
 
 class Database:
@@ -42,7 +45,7 @@ class Database:
         self._lock = threading.RLock()
         _create(path)
         with self._in_one_line():
-            self._sql = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0)
+            self._sql = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_S)
             try:
                 self._prepare(schema, version)
                 self.shred_log()  # a kill between a deletion and its shredding left it there
@@ -103,15 +106,27 @@ class Database:
         with self._lock, self._in_one_line():
             if self._sql.in_transaction:
                 return
-            for _ in range(CHECKPOINTS):  # SQLite waits for readers, but not for another's checkpoint
-                busy, _, _ = self._sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-                if not busy:
-                    return
-                time.sleep(CHECKPOINT_S)  # nothing tells when that one is done
-        if busy:
-            raise StorageError(
-                f"{self.path}-wal: in use, so what was deleted is still in it; stop its other readers"
-            )
+            self._wait_at_most(_READERS_S)
+            try:
+                self._empty_log()
+            finally:
+                self._wait_at_most(BUSY_S)
+
+    def _empty_log(self) -> None:
+        until = time.monotonic() + SHRED_S
+        while True:  # SQLite waits for readers, but not for another's checkpoint
+            busy, _, _ = self._sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if not busy:
+                return
+            if time.monotonic() > until:
+                break
+            time.sleep(_LOOK_S)  # nothing tells when that one is done
+        raise StorageError(
+            f"{self.path}-wal: in use, so what was deleted is still in it; stop its other readers"
+        )
+
+    def _wait_at_most(self, seconds: float) -> None:
+        self._sql.execute(f"PRAGMA busy_timeout={round(1000 * seconds)}")
 
     def _prepare(self, schema: str, version: int) -> None:
         found = self._sql.execute("PRAGMA quick_check(1)").fetchone()[0]

@@ -54,12 +54,17 @@ class Casebook:
         self._database = database
         self._vault = vault
 
-    def begin(self, sql: sqlite3.Connection, kind: CaseKind, task: Task, by: str, now: datetime) -> str:
-        """Open a case in the caller's transaction; return its id."""
+    def begin(self, sql: sqlite3.Connection, kind: CaseKind, task: Task, by: str, now: datetime) -> bool:
+        """Open a case in the caller's transaction, unless this person raised the same before; whether it was
+        opened.
+        """
+        same = "SELECT 1 FROM cases WHERE kind = ? AND task = ? AND reporter = ?"
+        if sql.execute(same, (kind, task.id, by)).fetchone():
+            return False
         case_id, at = secrets.token_hex(8), now.timestamp()
         row = (case_id, kind, "open", *task.whose, task.id, by, at, at, None, None)
         sql.execute(f"INSERT INTO cases VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608 (marks alone)
-        return case_id
+        return True
 
     def all(self) -> list[Case]:
         """Every case, the oldest first."""
@@ -99,8 +104,8 @@ class Casebook:
             )
             done = (case_id, now.timestamp(), asked.event, asked.by, asked.outcome, asked.reason)
             sql.execute("INSERT INTO case_step VALUES (?, ?, ?, ?, ?, ?)", done)
-        if outcome_of(asked) == "deleted":
-            self._vault.forget(case.whose, f"privacy_officer:{asked.by}", f"case {case_id}", now)
+            if outcome_of(asked) == "deleted":  # before it is said that it is
+                self._vault.forget(case.whose, f"privacy_officer:{asked.by}", f"case {case_id}", now)
         return state
 
     def open(self, case_id: str, officer: str, now: datetime) -> Recording:

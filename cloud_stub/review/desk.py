@@ -31,7 +31,8 @@ class Desk:
     """Gives tasks out and takes judgements in. person: who is signed in, checked by the caller. From any
     thread.
 
-    Every method that names a task raises NoTask unless this person has taken it and it is not over.
+    Every method that names a task raises NoTask unless this person has taken it and it is not over, but for
+    `flag` and `stop`.
     """
 
     def __init__(
@@ -102,9 +103,9 @@ class Desk:
         with self._database.read() as sql:
             task = tables.held_task(sql, task_id, person)
         self._require_served(task, now)
-        self._settling.keep(task, judgement)
         with self._database.write() as sql:
             tables.held_task(sql, task_id, person)
+            self._settling.keep(task, judgement)  # first: what is judged has its judgement, come what may
             tables.finish(sql, task_id, "judged", now)
         self._settling.settle(task, f"{ROLES[task.kind]}:{person}", now)
 
@@ -114,27 +115,27 @@ class Desk:
         """
         taken = 0
         for task_id, judgement in judged.items():
-            with self._database.read() as sql:
+            with suppress(NotKept), self._database.write() as sql:
                 task = tables.find_task(sql, task_id)
-            if task is None or task.state != "waiting" or not self._drawing.may_serve(task.whose):
-                continue
-            with suppress(NotKept):
+                if task is None or task.state != "waiting" or not self._drawing.may_serve(task.whose):
+                    continue
                 self._settling.keep(task, judgement)
-                with self._database.write() as sql:
-                    tables.finish(sql, task_id, "judged", now)
+                tables.finish(sql, task_id, "judged", now)
                 self._settling.settle(task, "reviewer:label-studio", now)
                 taken += 1
         return taken, len(judged) - taken
 
     def flag(self, task_id: str, person: str, now: datetime) -> None:
-        """Something is nobody's business: from now on the privacy officer alone may open it."""
+        """Something is nobody's business: from now on the privacy officer alone may open it.
+
+        Raises NoTask unless this person was ever given the task: late is better than not at all.
+        """
         self._end(task_id, person, "critical", now)
 
     def stop(self, task_id: str, person: str, now: datetime) -> None:
-        """It distresses: nobody is given it any more, and this person is asked nothing, not even why."""
-        with self._database.write() as sql:
-            tables.held_task(sql, task_id, person)
-            sql.execute("INSERT INTO stop VALUES (?, ?)", (person, now.timestamp()))
+        """It distresses: nobody is given it any more, and this person is asked nothing, not even why. Raises
+        as `flag` does.
+        """
         self._end(task_id, person, "distress", now)
 
     def give_back(self, task_id: str, person: str, now: datetime) -> None:
@@ -161,11 +162,14 @@ class Desk:
             sql.execute("REPLACE INTO declined VALUES (?, ?)", (person, to_bits(categories)))
 
     def _end(self, task_id: str, person: str, kind: CaseKind, now: datetime) -> None:
+        state: tables.SubjectState = "stopped" if kind == "distress" else "quarantined"
         with self._database.write() as sql:
-            task = tables.held_task(sql, task_id, person)
-            state: tables.SubjectState = "stopped" if kind == "distress" else "quarantined"
+            task = tables.given_task(sql, task_id, person)
+            if not self._casebook.begin(sql, kind, task, person, now):
+                return
+            if kind == "distress":
+                sql.execute("INSERT INTO stop VALUES (?, ?)", (person, now.timestamp()))
             tables.withdraw(sql, task.whose, state, now)
-            self._casebook.begin(sql, kind, task, person, now)
 
     def _prepared(self, task_id: str, person: str, what: str, now: datetime) -> Prepared:
         with self._database.read() as sql:

@@ -43,15 +43,23 @@ class Settling:
         return [msgspec.json.decode(text, type=Judgement) for text in said]
 
     def settle(self, task: Task, who: str, now: datetime) -> None:
-        """Draw the conclusion, unless somebody is still to judge. who: the last one, for the access
-        ledger.
+        """Draw the conclusion, unless somebody is still to judge, or it was drawn. who: the last one, for the
+        access ledger.
         """
-        with self._database.read() as sql:
-            which = "WHERE device = ? AND utterance = ? AND state IN ('waiting', 'taken')"
-            if tables.tasks(sql, which, *task.whose):
+        which = "WHERE device = ? AND utterance = ? AND state IN ('waiting', 'taken')"
+        waits = "ready" if task.kind == "review" else "disputed"
+        with self._database.write() as sql:  # two who are the last ones at once draw it once
+            if tables.tasks(sql, which, *task.whose) or tables.subject_state(sql, task.whose) != waits:
                 return
-        with suppress(NotKept):  # its owner was quicker
-            self._conclude(task, who, now)
+            with suppress(NotKept):  # its owner was quicker
+                self._conclude(task, who, now)
+
+    def settle_left(self, now: datetime) -> None:
+        """Draw the conclusions that a stop of the program came before."""
+        with self._database.read() as sql:
+            left = tables.left_over(sql)
+        for task in left:
+            self.settle(task, "machine", now)
 
     def _conclude(self, task: Task, who: str, now: datetime) -> None:
         said = self.judgements(task.whose, "machine", "compare judgements", now)
@@ -68,8 +76,8 @@ class Settling:
                 return
         with self._database.write() as sql:
             tables.set_subject(sql, task.whose, "false_wake" if final.false_wake else "settled")
-        if final.false_wake:
-            self._vault.forget(task.whose, who, "false wake, confirmed by a person", now)
+            if final.false_wake:
+                self._vault.forget(task.whose, who, "false wake, confirmed by a person", now)
 
     def _tally(self, said: list[Judgement]) -> None:
         with self._database.write() as sql:

@@ -93,6 +93,27 @@ def held_task(sql: sqlite3.Connection, task_id: str, person: str) -> Task:
     return task
 
 
+def given_task(sql: sqlite3.Connection, task_id: str, person: str) -> Task:
+    """The task that this person was given at some time, over or not. Raises NoTask."""
+    was_given = "SELECT 1 FROM given WHERE task = ? AND person = ?"
+    task = find_task(sql, task_id)
+    if task is None or sql.execute(was_given, (task_id, person)).fetchone() is None:
+        raise NoTask("task: not yours; take the next one")
+    return task
+
+
+def left_over(sql: sqlite3.Connection) -> list[Task]:
+    """Tasks that were judged, the last ones of their recordings, of which no conclusion was drawn."""
+    return tasks(
+        sql,
+        """
+        JOIN subject USING (device, utterance) WHERE task.state = 'judged'
+        AND subject.state = CASE kind WHEN 'review' THEN 'ready' ELSE 'disputed' END AND NOT EXISTS (
+            SELECT 1 FROM task AS other WHERE other.state IN ('waiting', 'taken')
+            AND other.device = task.device AND other.utterance = task.utterance)""",
+    )
+
+
 def next_task(sql: sqlite3.Connection, person: str, kind: TaskKind) -> Task | None:
     """The next one that waits for this person: of a recording that they were never given in another task, and
     of nothing that they decline.
