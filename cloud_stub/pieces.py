@@ -72,6 +72,11 @@ def segments(sql: sqlite3.Connection, whose: Whose) -> dict[int, bytes]:
     return dict(sql.execute(query, whose).fetchall())
 
 
+def holds(sql: sqlite3.Connection) -> set[Whose]:
+    """The utterances of which there is any piece."""
+    return {Whose(*row) for row in sql.execute("SELECT DISTINCT device, utterance FROM piece")}
+
+
 def drop_segments(sql: sqlite3.Connection, whose: Whose) -> None:
     """Delete the segments of an utterance, and nothing else of it."""
     sql.execute("DELETE FROM piece WHERE device = ? AND utterance = ? AND name >= 0", whose)

@@ -46,6 +46,9 @@ class Shelf(Protocol):
     def segments(self, sql: sqlite3.Connection, whose: Whose) -> dict[int, bytes]:
         """The segment messages of an utterance by index, in order."""
 
+    def holds(self, sql: sqlite3.Connection) -> set[Whose]:
+        """The utterances of which there is any piece."""
+
     def drop_segments(self, sql: sqlite3.Connection, whose: Whose) -> None:
         """Delete the segments of an utterance: they are elsewhere."""
 
@@ -71,7 +74,7 @@ class OwnFile:
     get, put, replace = staticmethod(pieces.get), staticmethod(pieces.put), staticmethod(pieces.replace)
     has, count_segments = staticmethod(pieces.has), staticmethod(pieces.count_segments)
     segments, drop_segments = staticmethod(pieces.segments), staticmethod(pieces.drop_segments)
-    drop = staticmethod(pieces.drop)
+    holds, drop = staticmethod(pieces.holds), staticmethod(pieces.drop)
 
     def expect(self, all_of: Collection[Whose]) -> None:
         """It is here."""
@@ -89,9 +92,8 @@ class OwnFile:
 class Postgres:
     """All pieces but HERE in a Postgres database. One connection, used within the vault's lock.
 
-    Whoever writes holds the lock of the vault's own file, over all processes. So within a transaction
-    nobody else
-    changes anything here: what is there is asked once, and what is new is sent together.
+    Whoever writes holds the lock of the vault's own file, over all processes. So within a transaction nobody
+    else changes anything here: what is there is asked once, and what is new is sent together.
 
     url: postgresql://user@host/database; a password stands in ~/.pgpass, never here.
 
@@ -113,9 +115,7 @@ class Postgres:
         with self._in_one_line():
             self._sql: psycopg.Connection[Any] = psycopg.connect(url, connect_timeout=10)
             with self._sql.cursor() as cursor:
-                cursor.execute(
-                    "SELECT pg_advisory_xact_lock(4711)"
-                )  # two that make one table at once collide
+                cursor.execute("SELECT pg_advisory_xact_lock(4711)")  # two that make a table at once collide
                 cursor.execute(TABLE)
             self._sql.commit()
 
@@ -174,6 +174,11 @@ class Postgres:
         found = {name: bytes(content) for name, content in self._ask(query, *whose)}
         found |= {name: content for (of, name), content in self._new.items() if of == whose and name >= 0}
         return dict(sorted(found.items()))
+
+    def holds(self, sql: sqlite3.Connection) -> set[Whose]:
+        """See Shelf."""
+        there = self._ask("SELECT DISTINCT device, utterance FROM piece")
+        return pieces.holds(sql) | {Whose(*row) for row in there} | {whose for whose, _ in self._new}
 
     def drop_segments(self, sql: sqlite3.Connection, whose: Whose) -> None:
         """See Shelf."""

@@ -300,6 +300,13 @@ class Vault:
         """What `stow` has not done yet. What is to be removed has lost its key already."""
         return self._stow.errands()
 
+    def left_behind(self) -> list[Whose]:
+        """What was forgotten and still has a piece where ciphertext stands: there should be none."""
+        with self._database.read() as sql:
+            there = self._shelf.holds(sql)
+            gone = sql.execute("SELECT device, id FROM utterance WHERE state = 'forgotten'").fetchall()
+        return sorted(there.intersection(Whose(*row) for row in gone))
+
     def accesses(self, device: str | None = None) -> list[Access]:
         """Who opened or deleted what, why and when: all, or those of one device."""
         with self._database.read() as sql:

@@ -34,7 +34,9 @@ class Turn(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """Everything. directory: whose files are searched for what was deleted."""
+    """Everything. directory: whose files are searched for what was deleted. left: what databases and blobs
+    still have of that.
+    """
 
     now: datetime
     directory: Path
@@ -51,6 +53,7 @@ class Evidence(NamedTuple):
     tallies: Mapping[str, int]
     cases: list[Case]
     served: Mapping[Whose, Prepared]
+    left: list[str]
 
 
 class Sources(NamedTuple):
@@ -93,6 +96,7 @@ def gather(sources: Sources, now: datetime) -> Evidence:
         tallies,
         sources.review.casebook.all(),
         _served(sources.vault, given, now),
+        _left(sources.vault),
     )
 
 
@@ -102,6 +106,12 @@ def _served(vault: Vault, given: set[Whose], now: datetime) -> dict[Whose, Prepa
         with suppress(NotKept):
             found[whose] = from_bytes(vault.open_prepared(whose, "machine", "audit: is it blind?", now))
     return found
+
+
+def _left(vault: Vault) -> list[str]:
+    left = [f"the database: still has a piece of {each}, which was deleted" for each in vault.left_behind()]
+    unfinished = [each for each in vault.errands() if each.remove and each.said]
+    return left + [f"the blob of {each.whose}, which was deleted: {each.said}" for each in unfinished]
 
 
 def _moment(at: float) -> datetime:

@@ -108,6 +108,17 @@ def test_what_fails_in_the_server_is_undone_in_the_file(there, voice):
     assert there.vault.state(spoken.whose) == "complete"
 
 
+def test_a_piece_that_the_server_still_has_of_what_was_deleted_is_named(there, voice):
+    gone, stays = there.keep(voice), there.keep(voice)
+    there.vault.forget(gone.whose, "owner", "asked for it", NOW)
+    assert there.vault.left_behind() == []
+    with there.vault._shelf._sql.cursor() as cursor:
+        cursor.execute("INSERT INTO piece VALUES (%s, %s, 0, 'noise by now')", gone.whose)
+    there.vault._shelf.commit()
+    assert there.vault.left_behind() == [gone.whose]
+    assert there.vault.state(stays.whose) == "complete"
+
+
 def test_a_server_that_is_gone_is_one_line(tmp_path):
     with pytest.raises(StorageError, match="check the server") as caught:
         Vault(tmp_path, "postgresql://postgres@127.0.0.1:1/nothing")

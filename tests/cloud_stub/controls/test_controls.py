@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from cloud_stub.__main__ import app
 from cloud_stub.control_commands import live_or_clean
+from cloud_stub.controls.about_keeping import BLOCK_BYTES, OVERLAP_BYTES
 from cloud_stub.controls.audit import CONTROLS, NAME, audit
 from cloud_stub.errors import ConfigError, StorageError
 from cloud_stub.keys import Keys
@@ -213,6 +214,23 @@ def test_no_control_is_without_a_misdeed():
 def test_sound_in_the_clear_anywhere_is_found(lived):
     (lived.sources.directory / "forgotten.tmp").write_bytes(b"..RIFF\0\0\0\0WAVEfmt ")
     assert findings(lived, "deletions") == ["forgotten.tmp: sound in the clear, at byte 2"]
+
+
+@pytest.mark.parametrize("before", [BLOCK_BYTES - 5, BLOCK_BYTES - OVERLAP_BYTES, 2 * BLOCK_BYTES - 105])
+def test_what_lies_across_two_blocks_is_found_once(lived, before):
+    (lived.sources.directory / "forgotten.tmp").write_bytes(
+        bytes(before) + b"RIFF\0\0\0\0WAVEfmt " + bytes(200)
+    )
+    assert findings(lived, "deletions") == [f"forgotten.tmp: sound in the clear, at byte {before}"]
+
+
+def test_a_piece_that_a_database_still_has_of_what_was_deleted_is_found(lived):
+    vault, whose = lived.sources.vault, judged(lived).whose
+    vault.forget(whose, "owner:anna", "asked for it", lived.now)
+    assert findings(lived, "deletions") == []
+    with vault._database.write() as sql:
+        vault._shelf.put(sql, whose, 0, b"noise by now")
+    assert findings(lived, "deletions") == [f"the database: still has a piece of {whose}, which was deleted"]
 
 
 def test_a_role_that_hears_nothing_and_a_stranger_are_found(lived):
