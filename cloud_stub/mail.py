@@ -3,8 +3,8 @@
 import threading
 from collections import deque
 
-AT_ONCE, MOST = 200, 2000
-"""So many messages are taken in one transaction; so many may wait for it."""
+AT_ONCE, MOST, MOST_BYTES = 200, 2000, 32_000_000
+"""So many messages are taken in one transaction; so many, or so long ones, may wait for it."""
 
 Letter = tuple[str, bytes]
 """Topic and payload; nothing of it has been checked."""
@@ -15,15 +15,17 @@ class Mail:
 
     def __init__(self) -> None:
         self._letters: deque[Letter] = deque()
+        self._bytes = 0
         self._over = False
         self._changed = threading.Condition()
 
     def put(self, topic: str, payload: bytes) -> bool:
         """Add one, waiting while the vault is slower than the broker. False: it has ended, and is dropped."""
         with self._changed:
-            self._changed.wait_for(lambda: self._over or len(self._letters) < MOST)
+            self._changed.wait_for(lambda: self._over or self._has_room())
             if not self._over:
                 self._letters.append((topic, payload))
+                self._bytes += len(payload)
                 self._changed.notify_all()
             return not self._over
 
@@ -34,6 +36,7 @@ class Mail:
         with self._changed:
             self._changed.wait_for(lambda: self._over or bool(self._letters))
             letters = [self._letters.popleft() for _ in range(min(AT_ONCE, len(self._letters)))]
+            self._bytes -= sum(len(payload) for _, payload in letters)
             self._changed.notify_all()
             return letters
 
@@ -42,3 +45,6 @@ class Mail:
         with self._changed:
             self._over = True
             self._changed.notify_all()
+
+    def _has_room(self) -> bool:
+        return len(self._letters) < MOST and self._bytes < MOST_BYTES

@@ -139,6 +139,8 @@ class Worker:
             topic = message.topic
         except UnicodeDecodeError:  # counted as nobody's topic
             topic = ""
+        if message.qos == 0 and self._mail.qsize() >= AT_ONCE:
+            return  # it was promised to nobody, and how many there are of them the broker does not bound
         letter = _Letter(topic, bytes(message.payload), message.mid, message.qos)
         while not self.over.is_set():
             with suppress(queue.Full):

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from cloud_stub.mail import AT_ONCE, MOST, Mail
+from cloud_stub.mail import AT_ONCE, MOST, MOST_BYTES, Mail
 
 PATIENCE_S = 20.0
 
@@ -67,9 +67,10 @@ def test_who_waits_for_a_message_is_woken_by_one_and_by_the_end(mail):
     assert taken == [numbered(0, 1), []]
 
 
+@pytest.mark.parametrize("full", [numbered(0, MOST), [("topic", bytes(MOST_BYTES))]], ids=["many", "long"])
 @pytest.mark.parametrize("let_go", [Mail.take, Mail.end], ids=["by room", "by the end"])
-def test_who_brings_more_than_there_is_room_for_waits_and_is_let_go(mail, let_go):
-    bring(mail, numbered(0, MOST))
+def test_who_brings_more_than_there_is_room_for_waits_and_is_let_go(mail, full, let_go):
+    bring(mail, full)
     bringing = beside(lambda: bring(mail, numbered(MOST, 1)))
     bringing.join(0.1)
     assert bringing.is_alive()

@@ -23,7 +23,7 @@ from cloud_stub.errors import StorageError
 from cloud_stub.keys import Keys
 from cloud_stub.loopback import free_port
 from cloud_stub.vault import Vault
-from cloud_stub.worker import MOST_MAIL, Worker
+from cloud_stub.worker import AT_ONCE, MOST_MAIL, Worker
 from device.envelope import downlink, topics
 from tests.cloud_stub.conftest import Voice, settings
 from tests.postgres import installed, postgres
@@ -148,6 +148,10 @@ def test_a_worker_that_is_told_to_end_waits_for_no_room_in_its_mail(tmp_path):
     worker = Worker(config, ("127.0.0.1", 1), "one", lambda: datetime.now(UTC))
     message = paho.MQTTMessage(1, b"overheard/v1/topic")
     message.payload = b""
+    for _ in range(2 * AT_ONCE):  # of quality 0: there is no end of them, so few are held
+        worker._on_message(worker._client, None, message)
+    assert worker._mail.qsize() == AT_ONCE
+    message.qos = 1
 
     def bring():
         for _ in range(MOST_MAIL + 1):
