@@ -38,7 +38,10 @@ EVERYTHING = {
     "privacy": {"pad_s": 1.0, "cover_per_day": 1000},
 }
 
-pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
+pytestmark = [
+    pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed"),
+    pytest.mark.xdist_group("self_report"),  # what is played serves them all
+]
 
 
 class Run(NamedTuple):

@@ -33,6 +33,8 @@ from lab.audit.written import VerdictJson
 from lab.scenario import read
 from lab.simulate import simulate
 
+pytestmark = pytest.mark.xdist_group("audit")  # what is played serves them all
+
 SCENARIOS = Path(__file__).resolve().parents[2] / "lab" / "scenarios"
 
 

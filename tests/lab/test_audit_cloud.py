@@ -25,6 +25,8 @@ from lab.scenario import read
 from lab.simulate import simulate
 from lab.tap import FILE as SENT
 
+pytestmark = pytest.mark.xdist_group("audit_cloud")  # what is played serves them all
+
 SCENARIOS = Path(__file__).resolve().parents[2] / "lab" / "scenarios"
 (GONE,), (DOOR,) = shredded.CHECKS, doors.CHECKS
 

@@ -19,6 +19,8 @@ from lab.show import summary
 from lab.simulate import Outcome, simulate
 from lab.verdicts import judge
 
+pytestmark = pytest.mark.xdist_group("padded")  # what is played serves them all
+
 SCENARIOS = Path(__file__).resolve().parents[2] / "lab" / "scenarios"
 LONG_S = 900.0
 """With a thousand a day, no cover in so long has a chance of 3 in 100,000."""

@@ -1,9 +1,13 @@
 """A cloud with pages, recordings of two households, and one person of every role."""
 
 import re
+import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyotp
 import pytest
@@ -58,31 +62,47 @@ class Browser:
         return answer
 
 
+class Folk:
+    """One person of every role, two officers and a neighbour: passwords are hashed once for all tests."""
+
+    def __init__(self, voice: Voice, neighbour: Voice) -> None:
+        self._folder = TemporaryDirectory(prefix="overheard-folk-")
+        self.directory = Path(self._folder.name) / "people"
+        self.seeds: dict[str, str] = {}
+        self.names = {role: f"somebody-who-is-{role}" for role in ROLES}
+        with closing(People(self.directory)) as people:
+            self.ids = {role: self._add(people, self.names[role], role, voice.device) for role in ROLES}
+            self.second_officer = self._add(people, "second-officer", "privacy_officer")
+            self.neighbour_id = self._add(people, "the-neighbour", "owner", neighbour.device)
+
+    def _add(self, people: People, name: str, role: Role, device: str = "") -> str:
+        devices = (device,) if role == "owner" else ()
+        person = people.add(name, PASSWORD, frozenset({role}), BY, devices)
+        totp = people.enrol_totp(person.id)
+        people.confirm_totp(person.id, totp.secret, pyotp.TOTP(totp.secret).at(NOW), NOW)
+        self.seeds[name] = totp.secret
+        return person.id
+
+
+folk = cache(Folk)
+
+
 class Town:
     """The cloud, who is in it, and their browsers."""
 
     def __init__(self, directory: Path, voice: Voice, neighbour: Voice, **settings: object) -> None:
         self.house = House(directory, voice, **settings)
         self.neighbour = neighbour
+        known = folk(voice, neighbour)
+        shutil.copytree(known.directory, directory / "people")
         self.people = People(directory / "people")
         self.clock = Clock()
         house = self.house
         self.parts = make_parts(
             house.vault, house.wishes, house.review, self.people, self.clock, SITE, read_artists()
         )
-        self.names = {role: f"somebody-who-is-{role}" for role in ROLES}
-        self.seeds: dict[str, str] = {}
-        self.ids = {role: self.add(self.names[role], role) for role in ROLES}
-        self.second_officer = self.add("second-officer", "privacy_officer")
-        self.neighbour_id = self.add("the-neighbour", "owner", neighbour.device)
-
-    def add(self, name: str, role: Role, device: str = "") -> str:
-        devices = (device or self.house.voice.device,) if role == "owner" else ()
-        person = self.people.add(name, PASSWORD, frozenset({role}), BY, devices)
-        totp = self.people.enrol_totp(person.id)
-        self.people.confirm_totp(person.id, totp.secret, pyotp.TOTP(totp.secret).at(NOW), NOW)
-        self.seeds[name] = totp.secret
-        return person.id
+        self.names, self.seeds, self.ids = known.names, known.seeds, known.ids
+        self.second_officer, self.neighbour_id = known.second_officer, known.neighbour_id
 
     def code(self, name: str) -> str:
         """The code that somebody's app shows."""
