@@ -28,4 +28,7 @@ def bleep(sound: bytes, stretches: Iterable[tuple[int, int]]) -> bytes:
 def _tone(length: int) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
     at = np.arange(length)
     ramp = np.minimum(1.0, np.minimum(at + 1, length - at) / _RAMP)
-    return (LEVEL * ramp * np.sin(2 * np.pi * TONE_HZ * at / RATE_HZ)).astype(np.int16)
+    tone: np.ndarray[tuple[int], np.dtype[np.int16]] = (
+        LEVEL * ramp * np.sin(2 * np.pi * TONE_HZ * at / RATE_HZ)
+    ).astype(np.int16)
+    return tone

@@ -79,7 +79,8 @@ def sound_of(text: str, chance: random.Random) -> bytes:
     for _ in text.split():
         rise = np.hanning(WORD_SAMPLES) * chance.uniform(2000, 9000)
         bursts.append(rise * draw.standard_normal(WORD_SAMPLES).clip(-2, 2) / 2)
-    return np.concatenate(bursts).astype("<i2").tobytes()
+    sound: bytes = np.concatenate(bursts).astype("<i2").tobytes()
+    return sound
 
 
 def times_of(text: str) -> list[TimedWord]:

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
+from numpy.random import default_rng  # now: NumPy loads it late, and what loads it swallows a Ctrl-C
 
 from lab.canary.forms import RATE_HZ, Samples
 
@@ -35,7 +36,7 @@ pcm.{name} {{ type file slave.pcm {{ type null }} file "/dev/null" infile "{pipe
 
 def canary(seed: int, samples: int) -> Samples:
     """Loud noise that no model takes for a word, of which no two places are alike."""
-    return np.random.default_rng(seed).integers(-_LOUD, _LOUD + 1, samples).astype(np.int16)
+    return default_rng(seed).integers(-_LOUD, _LOUD + 1, samples).astype(np.int16)
 
 
 class Card:
@@ -52,7 +53,7 @@ class Card:
         self.singing = threading.Event()
         self.still = threading.Lock()
         self._sound = sound
-        self._hiss = np.random.default_rng(0)
+        self._hiss = default_rng(0)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._play, daemon=True, name="card")
 
