@@ -2,19 +2,17 @@
 its own directory alone.
 """
 
-import signal
 import sys
 from contextlib import closing, nullcontext
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
-from cloud_stub import broker_commands, catalogue_commands, device_commands
+from cloud_stub import broker_commands, catalogue_commands, device_commands, ending
 from cloud_stub.broker import Broker, open_broker, open_own_broker
 from cloud_stub.broker_commands import ConfigFile
 from cloud_stub.cloud import Cloud
@@ -53,6 +51,9 @@ def run(config: ConfigFile) -> None:
         broker: Broker = open_own_broker(settings.broker.port, settings.storage.broker)
     else:
         broker = open_broker(settings.broker.kind, settings.broker.port, settings.storage.broker)
+    if settings.ingest.workers and broker.kind == "amqtt":
+        broker.stop()
+        raise ConfigError("[ingest] workers: amqtt speaks no MQTT 5; install mosquitto, or set workers = 0")
     _serve(_as_spoken_by(broker, settings), broker.port, broker, config)
 
 
@@ -63,6 +64,7 @@ def worker(
     ],
     config: ConfigFile,
     port: Annotated[int, typer.Option(help="Of the broker; 0: as in the settings.")] = 0,
+    with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
 ) -> None:
     """Take a share of what devices send, beside `run`; end at SIGTERM. `[ingest] workers` starts them by
     itself.
@@ -71,8 +73,9 @@ def worker(
     taking = Worker(
         settings, (settings.broker.host, port or settings.broker.port), name, lambda: datetime.now(UTC)
     )
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: taking.over.set())
+    ending.at_signals(taking.over.set)
+    if with_parent:
+        ending.with_parent(taking.over.set)
     taking.run()
 
 
@@ -102,11 +105,7 @@ def _serve(settings: Config, port: int, broker: Broker | None, config: Path | No
 
     cloud = Cloud(settings, (settings.broker.host, port))
 
-    def end(_signal: int, _frame: FrameType | None) -> None:
-        cloud.over.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):  # before there is a broker that could be left behind
-        signal.signal(number, end)
+    ending.at_signals(cloud.over.set)  # before there is a broker that could be left behind
     kind = broker.kind if broker else "of its own"
     with closing(cloud.vault), broker or nullcontext():
         pages, crew = None, Crew(settings.ingest.workers, port, config)

@@ -22,7 +22,12 @@ NO_VERSIONS = frozenset({"NotImplemented", "MethodNotAllowed"})
 
 
 class Blobs(Protocol):
-    """Contents by name. Every method raises StorageError, of one line, when the store says no or nothing."""
+    """Contents by name. Every method raises StorageError, of one line, when the store says no or nothing.
+
+    where: which store it is, to tell it from another.
+    """
+
+    where: str
 
     def put(self, name: str, content: bytes) -> None:
         """Keep a content, durably, instead of whatever is there."""
@@ -36,6 +41,8 @@ class Blobs(Protocol):
 
 class Folder:
     """Files of mode 0600 in a folder of mode 0700. Raises KeyFileError when it cannot be made."""
+
+    where = "file"
 
     def __init__(self, directory: Path) -> None:
         private_directory(directory)
@@ -78,7 +85,7 @@ class Bucket:
     endpoint: "" for Amazon's.
 
     Raises:
-        ConfigError: boto3 is not installed.
+        ConfigError: boto3 is not installed, or the endpoint is none.
     """
 
     def __init__(self, bucket: str, prefix: str, endpoint: str) -> None:
@@ -95,10 +102,14 @@ class Bucket:
         self._says_no: type[Exception] = ClientError
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
+        self.where = f"s3://{bucket}/{self._prefix} {endpoint}"
         with self._in_one_line():
-            self._s3: Any = boto3.session.Session().client(
-                "s3", endpoint_url=endpoint or None, config=patience
-            )
+            session = boto3.session.Session()
+            try:
+                self._s3: Any = session.client("s3", endpoint_url=endpoint or None, config=patience)
+            except ValueError as error:
+                what = f'[storage] s3_endpoint: {error}; write "https://host", or "" for Amazon\'s'
+                raise ConfigError(what) from error
 
     def put(self, name: str, content: bytes) -> None:
         """See Blobs."""
@@ -153,14 +164,17 @@ def open_blobs(storage: StorageSection) -> Blobs | None:
         return None
     if storage.blobs == "file":
         return Folder(storage.vault / "blobs")
-    parts = urlsplit(storage.blobs)
-    endpoint = urlsplit(storage.s3_endpoint)
+    bad = ConfigError('[storage] s3_endpoint: write "https://host", or "" for Amazon\'s')
+    try:
+        parts, endpoint = urlsplit(storage.blobs), urlsplit(storage.s3_endpoint)
+    except ValueError as error:
+        raise bad from error
     if parts.scheme != "s3" or not parts.netloc or "@" in parts.netloc + endpoint.netloc:
         raise ConfigError(
             '[storage] blobs: write "", "file" or "s3://bucket/prefix", and credentials where boto3 looks'
         )
     if endpoint.scheme not in ("", "http", "https"):
-        raise ConfigError('[storage] s3_endpoint: write "https://host", or "" for Amazon\'s')
+        raise bad
     return Bucket(parts.netloc, parts.path.strip("/"), storage.s3_endpoint)
 
 

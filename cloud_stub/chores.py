@@ -11,6 +11,9 @@ from cloud_stub.vault import Vault
 from cloud_stub.wishes import Wishes
 
 EVERY = timedelta(minutes=1)
+REST = timedelta(hours=1)
+"""So long the rest of what was cut short may still come, whatever its owner wishes."""
+
 AT_ONCE = 200
 """So many are shredded in one go: the cloud's ticks go on meanwhile."""
 
@@ -43,7 +46,7 @@ class Chores:
             wish = self._wishes.of(device)
             if wish.kept_for is None:
                 continue
-            for whose in self._vault.complete_before(device, now - wish.kept_for)[: most - done]:
+            for whose in self._vault.kept_before(device, now - wish.kept_for, now - REST)[: most - done]:
                 with suppress(NotKept):
                     self._vault.forget(whose, "machine", f"its owner's wish: keep {wish.keep}", now)
                     done += 1

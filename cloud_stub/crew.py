@@ -1,10 +1,16 @@
-"""The workers of `[ingest] workers`, as processes that end with the cloud; one that dies is started again."""
+"""The workers of `[ingest] workers`, as processes that end with the cloud, however it ends; one that dies is
+started again.
+"""
 
 import subprocess
 import sys
 from pathlib import Path
 
+from cloud_stub.errors import CloudError, ConfigError, KeyFileError, StorageError
+
 TERM_S = 20.0
+UNFIT: dict[int, type[CloudError]] = {3: ConfigError, 5: KeyFileError, 6: StorageError}
+"""With these a worker says that it would be no better the next time."""
 
 
 class Crew:
@@ -20,9 +26,18 @@ class Crew:
         self._children = [self._spawn(command) for command in self._commands]
 
     def look_after(self) -> None:
-        """Start those again that have ended."""
+        """Start those again that have ended.
+
+        Raises:
+            ConfigError, KeyFileError, StorageError: one could not work, and has said why.
+        """
         for at, child in enumerate(self._children):
-            if child.poll() is not None:
+            code = child.poll()
+            if code in UNFIT:
+                raise UNFIT[code](f"worker-{at}: ended with {code}; its own line stands above")
+            if code is not None:
+                if child.stdin is not None:
+                    child.stdin.close()
                 self._children[at] = self._spawn(self._commands[at])
                 self.restarted += 1
 
@@ -31,6 +46,8 @@ class Crew:
         for child in self._children:
             child.terminate()
         for child in self._children:
+            if child.stdin is not None:
+                child.stdin.close()
             try:
                 child.wait(TERM_S)
             except subprocess.TimeoutExpired:
@@ -42,8 +59,8 @@ class Crew:
     def _command(number: int, port: int, config: Path | None) -> list[str]:
         settings = ["--config", str(config)] if config else []
         worker = [sys.executable, "-m", "cloud_stub", "worker", f"worker-{number}", "--port", str(port)]
-        return worker + settings
+        return [*worker, "--with-parent", *settings]
 
     @staticmethod
     def _spawn(command: list[str]) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        return subprocess.Popen(command, stdin=subprocess.PIPE)  # which ends when this process does

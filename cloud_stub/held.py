@@ -14,12 +14,14 @@ State = Literal["arriving", "complete", "truncated", "forgotten"]
 
 NOBODY_SPOKE = -1
 
-_ALL = "SELECT u.device, id, state, begun, completed, answered, ledger_index, p.content FROM utterance u"
+_ALL = (
+    "SELECT u.device, id, state, begun, news, completed, answered, ledger_index, p.content FROM utterance u"
+)
 _ALL += f" LEFT JOIN piece p ON p.device = u.device AND p.utterance = u.id AND p.name = {BEGIN}"
 
 
 class Held(NamedTuple):
-    """What is known of one. Times are UTC; a forgotten one has no header.
+    """What is known of one. Times are UTC; a forgotten one has no header. news: when the last of it came.
 
     ledger_index: of its trigger in its device's ledger, or of its being sealed anew: the order of speaking,
     whatever the clocks said; of cover NOBODY_SPOKE.
@@ -28,6 +30,7 @@ class Held(NamedTuple):
     whose: Whose
     state: State
     begun: datetime
+    news: datetime
     completed: datetime | None
     answered: bool
     ledger_index: int
@@ -49,12 +52,12 @@ def select(sql: sqlite3.Connection, which: str, values: tuple[Any, ...]) -> list
     return [_held(row) for row in sql.execute(f"{_ALL} {which}", values)]
 
 
-def _held(row: tuple[str, str, State, float, float | None, int, int, bytes | None]) -> Held:
-    device, utterance, state, begun, completed, answered, ledger_index, begin = row
+def _held(row: tuple[str, str, State, float, float, float | None, int, int, bytes | None]) -> Held:
+    device, utterance, state, begun, news, completed, answered, ledger_index, begin = row
     whose = Whose(device, utterance)
     done = _when(completed) if completed is not None else None
     header = _header(whose, begin) if begin else None
-    return Held(whose, state, _when(begun), done, bool(answered), ledger_index, header)
+    return Held(whose, state, _when(begun), _when(news), done, bool(answered), ledger_index, header)
 
 
 def _header(whose: Whose, begin: bytes) -> Header:

@@ -133,15 +133,20 @@ class Ingest:
         A truncated one that is not to be saved is shredded after a while.
         """
         before = now - timedelta(seconds=self._settings.truncated_after_s)
-        self.refused += Counter(begin_never_came=self._pen.expire(before))
         for whose in self._vault.unsaved_truncated(now - timedelta(seconds=self._settings.unsaved_kept_s)):
             self._vault.forget(whose, "machine", "cut short, and not to be saved", now)
         questions: list[Outgoing] = []
         for held in self._vault.mark_truncated(before):
             with suppress(NotKept):  # forgotten by another thread since it was marked
                 questions.append(self._missing(held.whose))
-        self._arriving.drop_others()
+        self.tidy(now)
         return questions
+
+    def tidy(self, now: datetime) -> None:
+        """Forget what is not under way any more, keys and all. A worker does no more: the cloud expires."""
+        before = now - timedelta(seconds=self._settings.truncated_after_s)
+        self.refused += Counter(begin_never_came=self._pen.expire(before))
+        self._arriving.drop_others()
 
     def _take_part(self, kind: str, whose: Whose, payload: bytes, now: datetime) -> list[Outgoing]:
         state = self._vault.state(whose) or "new"

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cloud_stub.ages import Ages
 from cloud_stub.config import KeysSection
 from cloud_stub.errors import KeyFileError
-from cloud_stub.private_files import keep, private_directory, sync_directory, write_private
+from cloud_stub.private_files import keep, private_directory, read_private, sync_directory, write_private
 from device.envelope.errors import EnvelopeError
 from device.envelope.keys import ReaderKey
 from device.envelope.layout import to_base64
@@ -69,9 +69,8 @@ class Keys:
         self._root = Signer(ROOT_NAME, _signing_key(directory / "root.key"))
         self.signer = _signing_key(directory / "signer.key")
         self.witness = _signing_key(directory / "witness.key")
-        self._epochs = {
-            epoch.key.public.id: epoch for epoch in map(_read_epoch, directory.glob("reader-*.key"))
-        }
+        found = map(_read_epoch, directory.glob("reader-*.key"))
+        self._epochs = {epoch.key.public.id: epoch for epoch in found if epoch is not None}
         epoch, self._grace = timedelta(seconds=settings.epoch_s), timedelta(seconds=settings.grace_s)
         self._least_age = max(epoch, self._grace)
         self._ages = Ages(directory / "ages", running)
@@ -98,8 +97,8 @@ class Keys:
         """As `reader`, with the time that the key was made for."""
         with self._turning:
             path = self._directory / f"reader-{reader_id}.key"
-            if reader_id not in self._epochs and path.exists():  # made meanwhile by `overheard-cloud keys`
-                self._epochs[reader_id] = _read_epoch(path)
+            if reader_id not in self._epochs and (epoch := _read_epoch(path)) is not None:
+                self._epochs[reader_id] = epoch  # made meanwhile by `overheard-cloud keys`
             self._destroy_old(now)
             return self._epochs.get(reader_id)
 
@@ -130,8 +129,11 @@ class Keys:
         return epoch
 
     def _destroy_old(self, now: datetime) -> None:
-        """Destroy what is over by the wall clock and old enough by running time: late does little harm."""
+        """Destroy what is over by the wall clock and old enough by running time: late does little harm. A
+        worker forgets what the cloud destroyed.
+        """
         if not self._keeps:
+            self._epochs = {name: each for name, each in self._epochs.items() if each.path.exists()}
             return
         for reader_id, age in self._ages.of(self._epochs).items():
             epoch = self._epochs[reader_id]
@@ -148,8 +150,11 @@ def _signing_key(path: Path) -> Ed25519PrivateKey:
         raise KeyFileError(f"{path}: not a key; restore it, or move it away to make a new one") from error
 
 
-def _read_epoch(path: Path) -> Epoch:
-    content = keep(path, bytes)
+def _read_epoch(path: Path) -> Epoch | None:
+    """None where there is none: another process may destroy it at any moment, and none is ever made of it."""
+    content = read_private(path)
+    if content is None:
+        return None
     try:
         held = msgspec.json.decode(content, type=_ReaderFile)
         key = ReaderKey.from_bytes(held.key.encode())

@@ -21,12 +21,25 @@ def keep(path: Path, make: Callable[[], bytes]) -> bytes:
     Raises:
         KeyFileError: others can read it, or it cannot be read or made.
     """
+    content = read_private(path)
+    if content is None:
+        content = make()
+        try:
+            write_private(path, content)
+        except OSError as error:
+            raise KeyFileError(f"{path}: {error.strerror}; the cloud must own this file") from error
+    return content
+
+
+def read_private(path: Path) -> bytes | None:
+    """Read a key file; None where there is none. Raises KeyFileError as `keep` does."""
     try:
-        if not path.exists():
-            write_private(path, make())
-        if path.stat().st_mode & 0o077:
-            raise KeyFileError(f"{path}: others can read it; run: chmod 600 {path}")
-        return path.read_bytes()
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_mode & 0o077:
+                raise KeyFileError(f"{path}: others can read it; run: chmod 600 {path}")
+            return file.read()
+    except FileNotFoundError:
+        return None
     except OSError as error:
         raise KeyFileError(f"{path}: {error.strerror}; the cloud must own this file") from error
 

@@ -27,6 +27,9 @@ CREATE TABLE IF NOT EXISTS errand (
     PRIMARY KEY (device, utterance)
 ) WITHOUT ROWID
 """
+STORE = "CREATE TABLE IF NOT EXISTS store (name TEXT NOT NULL)"
+"""Which store the errands are to."""
+
 STAY = timedelta(seconds=60)
 """So long a recording stays in the vault alone: it is answered, and often shredded, at once."""
 
@@ -51,7 +54,7 @@ class Stow:
     """The errands of one vault. blobs: None where sound stays with everything else.
 
     Raises:
-        ConfigError: there are recordings whose sound is in blobs, and `blobs` is None.
+        ConfigError: sound is, or may be, in blobs that these are not.
     """
 
     def __init__(self, database: Database, shelf: Shelf, blobs: Blobs | None) -> None:
@@ -60,10 +63,16 @@ class Stow:
         self._blobs = blobs
         if blobs is None:
             with database.read() as sql:
-                _refuse_what_is_elsewhere(sql)
+                if _is_table(sql, "errand"):
+                    _refuse_what_is_elsewhere(sql)
         else:
             with database.write() as sql:
                 sql.execute(TABLE)
+                sql.execute(STORE)
+                if sql.execute("SELECT 1 FROM store WHERE name != ?", (blobs.where,)).fetchone():
+                    _refuse_what_is_elsewhere(sql)
+                sql.execute("DELETE FROM store")
+                sql.execute("INSERT INTO store VALUES (?)", (blobs.where,))
                 _bring_the_rest(sql)
 
     def completed(self, sql: sqlite3.Connection, whose: Whose, now: datetime) -> None:
@@ -219,11 +228,15 @@ def _bring_the_rest(sql: sqlite3.Connection) -> None:
     sql.execute(note, (BLOB,))
 
 
+def _is_table(sql: sqlite3.Connection, name: str) -> bool:
+    return sql.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone() is not None
+
+
 def _refuse_what_is_elsewhere(sql: sqlite3.Connection) -> None:
-    known = "SELECT 1 FROM sqlite_master WHERE name = 'errand'"
-    if sql.execute(known).fetchone() is None:
-        return
+    """An errand to bring something may have brought it, and not have come back to say so."""
     stowed = sql.execute("SELECT 1 FROM piece WHERE name = ? LIMIT 1", (BLOB,)).fetchone()
-    leaving = sql.execute("SELECT 1 FROM errand WHERE remove LIMIT 1").fetchone()
-    if stowed or leaving:
-        raise ConfigError('[storage] blobs: "", but sound of recordings is in some; write what it was before')
+    under_way = sql.execute("SELECT 1 FROM errand LIMIT 1").fetchone()
+    if stowed or under_way:
+        raise ConfigError(
+            "[storage] blobs: sound is, or is being brought, elsewhere; write what it was before"
+        )

@@ -205,11 +205,14 @@ class Vault:
         with self._database.read() as sql:
             return [device for (device,) in sql.execute(query)]
 
-    def complete_before(self, device: str, before: datetime) -> list[Whose]:
-        """The recordings of a device that began before then, the oldest first."""
-        query = "SELECT device, id FROM utterance WHERE device = ? AND begun < ? AND state = 'complete'"
+    def kept_before(self, device: str, before: datetime, quiet: datetime) -> list[Whose]:
+        """What is kept of a device and began before then, the oldest first: recordings, and what was cut
+        short and had no news since `quiet`.
+        """
+        query = "SELECT device, id FROM utterance WHERE device = ? AND begun < ? AND"
+        query += " (state = 'complete' OR state = 'truncated' AND news < ?) ORDER BY begun"
         with self._database.read() as sql:
-            rows = sql.execute(f"{query} ORDER BY begun", (device, before.timestamp()))
+            rows = sql.execute(query, (device, before.timestamp(), quiet.timestamp()))
             return [Whose(*row) for row in rows]
 
     def count_arriving(self, device: str) -> int:

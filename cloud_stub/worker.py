@@ -11,7 +11,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import paho.mqtt.client as paho
@@ -24,7 +24,7 @@ from cloud_stub.broker_files import cloud_context
 from cloud_stub.config import Config
 from cloud_stub.ingest import Ingest
 from cloud_stub.keys import Keys
-from cloud_stub.link import CLIENT_ID, KEEPALIVE_S, SESSION_S
+from cloud_stub.link import CLIENT_ID, KEEPALIVE_S
 from cloud_stub.vault import open_vault
 from cloud_stub.witness import Witness
 from device.envelope.topics import UTTERANCES
@@ -33,6 +33,14 @@ SHARED = f"$share/ingest/{UTTERANCES}"
 AT_ONCE, MOST_MAIL = 400, 4000
 LOOK_EVERY_S = 0.2
 """So often a worker that waits looks whether it is over."""
+TIDY_EVERY = timedelta(seconds=1)
+GAP_S = 0.005
+"""So long it leaves the vault to the cloud, which stands in no queue with workers."""
+SESSION_S = 60
+"""So long the broker deals messages to a worker that is gone: one that dies is back sooner, and of one that
+is not wanted any more nothing must stay there. What it was dealt is sent again: devices keep it until it is
+acknowledged.
+"""
 LINGER_S = 0.03
 """So long it waits for more to come: that shares a sync, and the file's lock changes hands less often."""
 
@@ -46,14 +54,19 @@ class _Letter(NamedTuple):
 
 class Worker:
     """Takes its share until `over`. name: told apart from the others' at the broker, the same after a
-    restart.
+    restart. session_s: so long the broker waits for that.
 
     Raises:
         KeyFileError, StorageError: as `Keys` and `Vault` do; `run` too.
     """
 
     def __init__(
-        self, config: Config, address: tuple[str, int], name: str, clock: Callable[[], datetime]
+        self,
+        config: Config,
+        address: tuple[str, int],
+        name: str,
+        clock: Callable[[], datetime],
+        session_s: int = SESSION_S,
     ) -> None:
         self.over = threading.Event()
         self.up = threading.Event()
@@ -66,14 +79,17 @@ class Worker:
         self._ingest = Ingest(self._vault, keys, config.ingest, witness=self._witness)
         self._mail: queue.Queue[_Letter] = queue.Queue(MOST_MAIL)
         self._queue = os.open(config.storage.vault / "workers.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        self._client = self._make_client(config, name)
+        self._client = self._make_client(config, name, session_s)
 
     def run(self) -> None:
         """Connect, take and confirm until `over`; then disconnect. The broker keeps the session."""
         self._client.loop_start()
+        tidied = self._clock()
         try:
             while not self.over.is_set():
                 self._take(self._letters())
+                if abs(self._clock() - tidied) >= TIDY_EVERY:
+                    self._ingest.tidy(tidied := self._clock())
         finally:
             self._client.disconnect()
             self._client.loop_stop()
@@ -92,6 +108,8 @@ class Worker:
         return letters
 
     def _take(self, letters: list[_Letter]) -> None:
+        if not letters:
+            return
         messages = [(each.topic, each.payload) for each in letters]
         with self._turn():
             answers = self._ingest.take_all(messages, self._clock())
@@ -107,10 +125,11 @@ class Worker:
         fcntl.flock(self._queue, fcntl.LOCK_EX)
         try:
             yield
+            self.over.wait(GAP_S)
         finally:
             fcntl.flock(self._queue, fcntl.LOCK_UN)
 
-    def _make_client(self, config: Config, name: str) -> paho.Client:
+    def _make_client(self, config: Config, name: str, session_s: int) -> paho.Client:
         five = MQTTProtocolVersion.MQTTv5
         name = f"{CLIENT_ID}-{name}"
         client = paho.Client(CallbackAPIVersion.VERSION2, name, protocol=five, manual_ack=True)
@@ -124,7 +143,7 @@ class Worker:
         client.on_subscribe = lambda *_: self.up.set()
         client.on_message = self._on_message
         session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's, untyped
-        session.SessionExpiryInterval = SESSION_S
+        session.SessionExpiryInterval = session_s
         client.connect_async(*self._address, KEEPALIVE_S, clean_start=False, properties=session)
         return client
 

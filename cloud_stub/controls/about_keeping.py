@@ -44,10 +44,14 @@ def draws(seen: Evidence) -> Iterator[str]:
 
 
 def retention(seen: Evidence) -> Iterator[str]:
-    """Nothing is kept for longer than its owner wishes, or against what its device signed."""
+    """Nothing is kept for longer than its owner wishes, or against what its device signed; nor what was cut
+    short.
+    """
     for whose, held in sorted(seen.held.items()):
-        if held.state != "complete" or held.header is None:
+        if held.state not in ("complete", "truncated") or held.header is None:
             continue
+        if held.state == "truncated" and seen.now - held.news <= GRACE:
+            continue  # its rest may still come
         wish = at_that_time(seen.wishes[whose.device], seen.now)
         if wish.is_over(held.begun, seen.now - GRACE):
             yield f"{whose}: kept since {held.begun:%Y-%m-%d}; its owner's wish is {wish.keep}"
@@ -61,7 +65,8 @@ def deletions(seen: Evidence) -> Iterator[str]:
     file has sound in the clear.
 
     Every byte of every file under the cloud's directory is searched: databases, their logs, the broker's
-    store. A database or a bucket elsewhere is asked, since its files are not at hand.
+    store. A database elsewhere is asked, since its files are not at hand; of a bucket it is said what could
+    not be removed yet.
     """
     yield from seen.left
     gone = [whose for whose, held in seen.held.items() if held.state == "forgotten"]

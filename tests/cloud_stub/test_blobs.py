@@ -114,6 +114,10 @@ def test_settings_say_which(tmp_path, s3):
         ("s3://key:secret@bucket", ""),
         ("s3://bucket", "http://key:secret@host"),
         ("s3://bucket", "host:9000"),
+        ("s3://bucket", "localhost/x"),
+        ("s3://bucket", "http://a b"),
+        ("s3://bucket", "https:///nohost"),
+        ("s3://bucket", "http://["),
     ],
 )
 def test_a_setting_that_is_none_is_refused_and_a_secret_is(tmp_path, blobs, endpoint):

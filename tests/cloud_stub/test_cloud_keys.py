@@ -100,6 +100,20 @@ def test_a_key_file_that_is_open_or_damaged_is_one_line(tmp_path, now, name, fau
     assert caught.value.exit_code == 5
 
 
+def test_a_worker_forgets_a_key_that_the_cloud_destroyed_and_makes_no_file_of_it(tmp_path, now):
+    running = Running()
+    cloud = Keys(tmp_path / "keys", SETTINGS, running)
+    old = cloud.epoch(now).key.public.id
+    worker = Keys(tmp_path / "keys", SETTINGS, running, keeps=False)
+    assert worker.reader(old, now) is not None
+    running.days(9)
+    cloud.epoch(now + timedelta(days=9))
+    assert not (tmp_path / "keys" / f"reader-{old}.key").exists()
+    assert worker.reader(old, now) is None
+    assert worker._epochs.keys() <= cloud._epochs.keys()
+    assert not (tmp_path / "keys" / f"reader-{old}.key").exists()
+
+
 def test_keys_in_a_place_that_cannot_be_are_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(KeyFileError, match="name a directory that can be written"):

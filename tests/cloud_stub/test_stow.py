@@ -9,7 +9,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from cloud_stub.blobs import Folder
+from cloud_stub.blobs import Bucket, Folder
 from cloud_stub.cloud import Cloud
 from cloud_stub.door import Words
 from cloud_stub.errors import ConfigError, NotKept, OutOfReach, StorageError
@@ -30,6 +30,7 @@ class Fails:
 
     def __init__(self, blobs):
         self.blobs, self.refuses, self.meanwhile, self.calls = blobs, set(), None, []
+        self.where = blobs.where
 
     def put(self, name, content):
         self._asked("put")
@@ -293,6 +294,48 @@ def test_blobs_cannot_be_left_out_of_the_settings_while_sound_is_in_them(there, 
     there.vault.close()
     Vault(there.config.storage.vault, there.url).close()
     there.open()
+
+
+def test_another_store_is_no_stand_in_for_the_one_that_has_the_sound(there, voice, tmp_path):
+    spoken = there.keep(voice)
+    there.vault.stow(SOON)
+    there.vault.close()
+    another = Folder(tmp_path / "another")
+    another.where = "s3://another/"
+    with pytest.raises(ConfigError, match="write what it was before"):
+        Vault(there.config.storage.vault, there.url, another)
+    there.open()
+    assert there.sound(spoken) == spoken.pcm
+    there.vault.forget(spoken.whose, "owner", "asked for it", SOON)
+    there.vault.stow(SOON)
+    there.vault.close()
+    there.blobs = Fails(another)
+    there.open()  # nothing is in the first one any more
+    spoken = there.keep(voice)
+    there.vault.stow(SOON)
+    assert there.sound(spoken) == spoken.pcm
+
+
+def test_while_sound_is_on_its_way_to_a_store_there_is_no_other(there, voice):
+    """It may be there already, with nobody back to say so: it would stay there after it was deleted."""
+    there.keep(voice)
+    there.blobs.meanwhile = kill
+    with pytest.raises(Killed):
+        there.vault.stow(SOON)
+    there.vault.close()
+    with pytest.raises(ConfigError, match="write what it was before"):
+        Vault(there.config.storage.vault, there.url)
+    there.open()
+
+
+def test_a_store_is_told_by_its_address(tmp_path):
+    buckets = [
+        Bucket("one", "", ""),
+        Bucket("two", "", ""),
+        Bucket("one", "in", ""),
+        Bucket("one", "", "http://s3"),
+    ]
+    assert len({each.where for each in [Folder(tmp_path / "blobs"), *buckets]}) == 5
 
 
 def test_a_real_store_that_is_unplugged_and_plugged_in_again_loses_nothing(tmp_path, voice):

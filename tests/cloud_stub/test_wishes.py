@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from cloud_stub.chores import Chores
+from cloud_stub.chores import REST, Chores
 from cloud_stub.errors import StorageError
 from cloud_stub.wishes import KEEPS, Wish, Wishes, at_that_time
 from tests.cloud_stub.conftest import NOW
@@ -55,6 +55,18 @@ def test_what_is_kept_long_enough_is_shredded_to_the_day(house, keep, days):
     chores.do(NOW + timedelta(days=days, minutes=2))
     assert house.forgotten(spoken.whose)
     assert house.vault.accesses()[-1].why == f"its owner's wish: keep {keep}"
+
+
+def test_what_was_cut_short_is_shredded_as_well_once_its_rest_cannot_come(house):
+    spoken = house.voice.say(house.other.reader)
+    house.other.take(spoken.messages[:-1])
+    house.other.ingest.expire(NOW + timedelta(minutes=30))
+    assert house.vault.state(spoken.whose) == "truncated"
+    house.wishes.say(house.voice.device, Wish("never"), NOW)
+    chores = Chores(house.vault, house.wishes, house.review)
+    assert chores.shred(NOW + REST) == 0  # its device may only have lost its network
+    assert chores.shred(NOW + REST + timedelta(seconds=1)) == 1
+    assert house.forgotten(spoken.whose)
 
 
 def test_until_deleted_is_until_deleted(house):

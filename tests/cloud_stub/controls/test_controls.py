@@ -211,6 +211,27 @@ def test_no_control_is_without_a_misdeed():
     assert {each.__name__.replace("_", " ") for each in MISDEEDS} == set(CONTROLS)
 
 
+def test_what_was_cut_short_and_kept_for_too_long_is_found(lived):
+    """After an hour for its rest, as much as what is whole."""
+    vault, wish, now = lived.sources.vault, Wish("never", review=True), lived.now
+    whose = judged(lived).whose
+    with vault._database.write() as sql:
+        cut = (
+            "UPDATE utterance SET state = 'truncated', completed = NULL, news = ? WHERE device = ? AND id = ?"
+        )
+        sql.execute(cut, (now.timestamp(), *whose))
+    lived.sources.wishes.say(whose.device, wish, FIRST)
+    found = [
+        [
+            each.text
+            for each in audit(lived.sources, at).findings
+            if each.text.startswith(f"{whose}: kept since")
+        ]
+        for at in (now, now + timedelta(days=3))
+    ]
+    assert [len(each) for each in found] == [0, 1]
+
+
 def test_sound_in_the_clear_anywhere_is_found(lived):
     (lived.sources.directory / "forgotten.tmp").write_bytes(b"..RIFF\0\0\0\0WAVEfmt ")
     assert findings(lived, "deletions") == ["forgotten.tmp: sound in the clear, at byte 2"]
