@@ -34,15 +34,15 @@ AT_ONCE, MOST_MAIL = 400, 4000
 LOOK_EVERY_S = 0.2
 """So often a worker that waits looks whether it is over."""
 TIDY_EVERY = timedelta(seconds=1)
-GAP_S = 0.005
-"""So long it leaves the vault to the cloud, which stands in no queue with workers."""
+GAP_S = 0.03
+"""So long it leaves the vault alone after each transaction: for the cloud, which stands in no queue with
+workers and sleeps up to 0.1 s between its tries. Meanwhile more comes, and shares the next sync.
+"""
 SESSION_S = 60
 """So long the broker deals messages to a worker that is gone: one that dies is back sooner, and of one that
 is not wanted any more nothing must stay there. What it was dealt is sent again: devices keep it until it is
 acknowledged.
 """
-LINGER_S = 0.03
-"""So long it waits for more to come: that shares a sync, and the file's lock changes hands less often."""
 
 
 class _Letter(NamedTuple):
@@ -102,7 +102,6 @@ class Worker:
             letters = [self._mail.get(timeout=LOOK_EVERY_S)]
         except queue.Empty:
             return []
-        self.over.wait(LINGER_S)
         while len(letters) < AT_ONCE and not self._mail.empty():
             letters.append(self._mail.get_nowait())
         return letters
@@ -112,12 +111,12 @@ class Worker:
             return
         messages = [(each.topic, each.payload) for each in letters]
         with self._turn():
-            answers = self._ingest.take_all(messages, self._clock())
-        for answer in answers:
-            self._client.publish(answer.topic, answer.payload, qos=1)
-        for each in letters:  # durable by now
-            self._client.ack(each.mid, each.qos)  # which says nothing where nothing is to be said
-        self.taken += len(letters)
+            for answer in self._ingest.take_all(messages, self._clock()):
+                self._client.publish(answer.topic, answer.payload, qos=1)
+            for each in letters:  # durable by now
+                self._client.ack(each.mid, each.qos)  # which says nothing where nothing is to be said
+            self.taken += len(letters)
+            self.over.wait(GAP_S)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -125,7 +124,6 @@ class Worker:
         fcntl.flock(self._queue, fcntl.LOCK_EX)
         try:
             yield
-            self.over.wait(GAP_S)
         finally:
             fcntl.flock(self._queue, fcntl.LOCK_UN)
 
