@@ -9,13 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from cloud_stub.config import StorageSection
-from cloud_stub.errors import ConfigError, StorageError
+from cloud_stub.errors import ConfigError, NotTaken, StorageError
 from cloud_stub.private_files import private_directory, sync_directory, write_private
 
-CONNECT_S, READ_S, TRIES = 3, 10, 2
+CONNECT_S, READ_S, TRIES = 3, 10, 1
+"""An errand is tried again anyway; and of several tries nobody would know what the first ones did."""
+
 GONE = frozenset({"NoSuchKey", "404"})
 NO_VERSIONS = frozenset({"NotImplemented", "MethodNotAllowed"})
 """What stores say that keep one version only."""
@@ -30,7 +32,9 @@ class Blobs(Protocol):
     where: str
 
     def put(self, name: str, content: bytes) -> None:
-        """Keep a content, durably, instead of whatever is there."""
+        """Keep a content, durably, instead of whatever is there. Raises NotTaken where nothing of it can be
+        there now.
+        """
 
     def get(self, name: str) -> bytes | None:
         """The content, or None."""
@@ -92,7 +96,13 @@ class Bucket:
         try:
             import boto3
             from botocore.config import Config
-            from botocore.exceptions import BotoCoreError, ClientError
+            from botocore.exceptions import (
+                BotoCoreError,
+                ClientError,
+                ConnectTimeoutError,
+                EndpointConnectionError,
+                NoCredentialsError,
+            )
         except ImportError as error:
             what = "[storage] blobs: a bucket needs an extra; run: scripts/setup .venv cloud,cluster"
             raise ConfigError(what) from error
@@ -100,21 +110,36 @@ class Bucket:
         patience = Config(connect_timeout=CONNECT_S, read_timeout=READ_S, retries=retries)
         self._errors: tuple[type[Exception], ...] = (BotoCoreError, ClientError)
         self._says_no: type[Exception] = ClientError
+        self._not_reached = (EndpointConnectionError, ConnectTimeoutError, NoCredentialsError)
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
-        self.where = f"s3://{bucket}/{self._prefix} {endpoint}"
+        self.where = f"s3://{bucket}/{self._prefix} {endpoint.rstrip('/')}".rstrip()
         with self._in_one_line():
             session = boto3.session.Session()
             try:
                 self._s3: Any = session.client("s3", endpoint_url=endpoint or None, config=patience)
             except ValueError as error:
+                if isinstance(error, BotoCoreError):  # of a region that is none, from the environment
+                    raise
                 what = f'[storage] s3_endpoint: {error}; write "https://host", or "" for Amazon\'s'
                 raise ConfigError(what) from error
 
     def put(self, name: str, content: bytes) -> None:
         """See Blobs."""
-        with self._in_one_line():
-            self._s3.put_object(Bucket=self._bucket, Key=self._prefix + name, Body=content)
+        try:
+            with self._in_one_line():
+                self._s3.put_object(Bucket=self._bucket, Key=self._prefix + name, Body=content)
+        except StorageError as error:
+            if self._took_nothing(error.__cause__):
+                raise NotTaken(str(error)) from error
+            raise
+
+    def _took_nothing(self, error: BaseException | None) -> bool:
+        """Whether it was said no to, or nobody was reached. Of one try: see TRIES."""
+        if isinstance(error, self._says_no):
+            status: int = error.response["ResponseMetadata"]["HTTPStatusCode"]  # type: ignore[attr-defined]  # botocore's, untyped
+            return 400 <= status < 500
+        return isinstance(error, self._not_reached)
 
     def get(self, name: str) -> bytes | None:
         """See Blobs."""
@@ -158,23 +183,28 @@ class Bucket:
             ) from error
 
 
+def _split(url: str) -> SplitResult | None:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return None
+
+
 def open_blobs(storage: StorageSection) -> Blobs | None:
     """Where [storage] blobs says; None for where everything else is. Raises ConfigError, KeyFileError."""
     if not storage.blobs:
         return None
     if storage.blobs == "file":
         return Folder(storage.vault / "blobs")
-    bad = ConfigError('[storage] s3_endpoint: write "https://host", or "" for Amazon\'s')
-    try:
-        parts, endpoint = urlsplit(storage.blobs), urlsplit(storage.s3_endpoint)
-    except ValueError as error:
-        raise bad from error
-    if parts.scheme != "s3" or not parts.netloc or "@" in parts.netloc + endpoint.netloc:
+    parts, endpoint = _split(storage.blobs), _split(storage.s3_endpoint)
+    if parts is None or parts.scheme != "s3" or not parts.netloc or "@" in parts.netloc:
         raise ConfigError(
             '[storage] blobs: write "", "file" or "s3://bucket/prefix", and credentials where boto3 looks'
         )
-    if endpoint.scheme not in ("", "http", "https"):
-        raise bad
+    if endpoint is None or endpoint.scheme not in ("", "http", "https") or "@" in endpoint.netloc:
+        raise ConfigError(
+            '[storage] s3_endpoint: write "https://host", or "" for Amazon\'s; credentials where boto3 looks'
+        )
     return Bucket(parts.netloc, parts.path.strip("/"), storage.s3_endpoint)
 
 

@@ -10,7 +10,10 @@ from cloud_stub.errors import CloudError, ConfigError, KeyFileError, StorageErro
 
 TERM_S = 20.0
 UNFIT: dict[int, type[CloudError]] = {3: ConfigError, 5: KeyFileError, 6: StorageError}
-"""With these a worker says that it would be no better the next time."""
+"""With these a worker says that it cannot work."""
+
+PASSING, TRIES, WELL = 6, 5, 30
+"""A file may be busy for a while: it is tried so often, and anew once it went well for so many looks."""
 
 
 class Crew:
@@ -19,6 +22,7 @@ class Crew:
     def __init__(self, workers: int, port: int, config: Path | None) -> None:
         self._commands = [self._command(number, port, config) for number in range(workers)]
         self._children: list[subprocess.Popen[bytes]] = []
+        self._passing, self._looks = [0] * workers, [0] * workers
         self.restarted = 0
 
     def start(self) -> None:
@@ -29,16 +33,21 @@ class Crew:
         """Start those again that have ended.
 
         Raises:
-            ConfigError, KeyFileError, StorageError: one could not work, and has said why.
+            ConfigError, KeyFileError, StorageError: one could not work, the last of them several times in
+                a row, and has said why.
         """
         for at, child in enumerate(self._children):
             code = child.poll()
-            if code in UNFIT:
+            self._looks[at] += 1
+            if code is None and self._looks[at] == WELL:
+                self._passing[at] = 0
+            self._passing[at] += code == PASSING
+            if code in UNFIT and (code != PASSING or self._passing[at] >= TRIES):
                 raise UNFIT[code](f"worker-{at}: ended with {code}; its own line stands above")
             if code is not None:
                 if child.stdin is not None:
                     child.stdin.close()
-                self._children[at] = self._spawn(self._commands[at])
+                self._children[at], self._looks[at] = self._spawn(self._commands[at]), 0
                 self.restarted += 1
 
     def stop(self) -> None:

@@ -50,6 +50,10 @@ class OutOfReach(StorageError):  # noqa: N818 (it says what is the case)
     """The sound of a recording stands in blobs, and is not to be had from there now."""
 
 
+class NotTaken(StorageError):  # noqa: N818 (it says what is the case)
+    """A store took nothing of what it was to keep, for certain."""
+
+
 class NotKept(CloudError, LookupError):  # noqa: N818 (it says what is the case)
     """The vault has no such utterance, or has shredded it."""
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from cloud_stub import pieces
 from cloud_stub.blobs import Blobs
 from cloud_stub.database import Database
-from cloud_stub.errors import ConfigError, OutOfReach, StorageError
+from cloud_stub.errors import ConfigError, NotTaken, OutOfReach, StorageError
 from cloud_stub.pieces import BLOB
 from cloud_stub.shelf import Shelf
 from cloud_stub.whose import Whose
@@ -27,8 +27,12 @@ CREATE TABLE IF NOT EXISTS errand (
     PRIMARY KEY (device, utterance)
 ) WITHOUT ROWID
 """
-STORE = "CREATE TABLE IF NOT EXISTS store (name TEXT NOT NULL)"
-"""Which store the errands are to."""
+PLACE = """
+CREATE TABLE place (
+    device TEXT, utterance TEXT, store TEXT NOT NULL, PRIMARY KEY (device, utterance)
+) WITHOUT ROWID
+"""
+"""In which store a blob is, or may be: written down before it is brought, until it is removed."""
 
 STAY = timedelta(seconds=60)
 """So long a recording stays in the vault alone: it is answered, and often shredded, at once."""
@@ -63,16 +67,14 @@ class Stow:
         self._blobs = blobs
         if blobs is None:
             with database.read() as sql:
-                if _is_table(sql, "errand"):
-                    _refuse_what_is_elsewhere(sql)
+                _refuse_what_is_elsewhere(sql, "")
         else:
             with database.write() as sql:
                 sql.execute(TABLE)
-                sql.execute(STORE)
-                if sql.execute("SELECT 1 FROM store WHERE name != ?", (blobs.where,)).fetchone():
-                    _refuse_what_is_elsewhere(sql)
-                sql.execute("DELETE FROM store")
-                sql.execute("INSERT INTO store VALUES (?)", (blobs.where,))
+                if not _is_table(sql, "place"):
+                    sql.execute(PLACE)
+                    _place_the_rest(sql, blobs.where)
+                _refuse_what_is_elsewhere(sql, blobs.where)
                 _bring_the_rest(sql)
 
     def completed(self, sql: sqlite3.Connection, whose: Whose, now: datetime) -> None:
@@ -84,10 +86,12 @@ class Stow:
 
     def forgotten(self, sql: sqlite3.Connection, whose: Whose, now: datetime) -> None:
         """In the transaction in which it is forgotten: take its blob away, if there may be one."""
-        if self._blobs is None or not (pieces.has(sql, whose, BLOB) or _errand(sql, whose)):
+        if not _is_table(sql, "place"):
             return
-        note = "REPLACE INTO errand (device, utterance, remove, due) VALUES (?, ?, 1, ?)"
-        sql.execute(note, (*whose, now.timestamp()))
+        _done(sql, whose)
+        if _store_of(sql, whose):
+            note = "INSERT INTO errand (device, utterance, remove, due) VALUES (?, ?, 1, ?)"
+            sql.execute(note, (*whose, now.timestamp()))
 
     def run(self, now: datetime) -> int:
         """Do the errands that are due; return how many were done. One that fails ends it until later."""
@@ -131,9 +135,13 @@ class Stow:
 
     def _do(self, errand: Errand, blobs: Blobs) -> None:
         if errand.remove:
-            blobs.remove(name_of(errand.whose))
+            with self._database.read() as sql:
+                may_be_there = _is_in(sql, errand.whose, blobs)
+            if may_be_there:
+                blobs.remove(name_of(errand.whose))
             with self._database.write() as sql:
                 _done(sql, errand.whose)
+                _displace(sql, errand.whose)
         elif self._brought(errand.whose, blobs):
             # A second transaction: a shelf elsewhere is told before the vault's own file is, and a crash
             # between the two must find the index there.
@@ -151,7 +159,7 @@ class Stow:
                 return True
             segments = self._shelf.segments(sql, whose)
         if segments:
-            blobs.put(name_of(whose), packed(segments))
+            self._put(whose, packed(segments), blobs)
         with self._database.write() as sql:
             if not _wanted(sql, whose):
                 return False
@@ -161,6 +169,19 @@ class Stow:
                 )
             pieces.put(sql, whose, BLOB, index_of(segments))
         return True
+
+    def _put(self, whose: Whose, content: bytes, blobs: Blobs) -> None:
+        with self._database.write() as sql:
+            was_there = _is_in(sql, whose, blobs)
+            if not was_there:
+                sql.execute("INSERT INTO place VALUES (?, ?, ?)", (*whose, blobs.where))
+        try:
+            blobs.put(name_of(whose), content)
+        except NotTaken:
+            if not was_there:
+                with self._database.write() as sql:
+                    _displace(sql, whose)
+            raise
 
     def _postpone(self, errand: Errand, said: str, now: datetime) -> None:
         put_off = "UPDATE errand SET due = ?, said = ? WHERE device = ? AND utterance = ?"
@@ -220,6 +241,31 @@ def _done(sql: sqlite3.Connection, whose: Whose) -> None:
     sql.execute("DELETE FROM errand WHERE device = ? AND utterance = ?", whose)
 
 
+def _store_of(sql: sqlite3.Connection, whose: Whose) -> str | None:
+    row = sql.execute("SELECT store FROM place WHERE device = ? AND utterance = ?", whose).fetchone()
+    return row[0] if row else None
+
+
+def _is_in(sql: sqlite3.Connection, whose: Whose, blobs: Blobs) -> bool:
+    """Whether its blob may be there; False: it is nowhere. Raises StorageError: it may be elsewhere."""
+    store = _store_of(sql, whose)
+    if store not in (None, blobs.where):
+        raise StorageError(f"utterance {whose}: its sound may be in {store}; write that in [storage] blobs")
+    return store is not None
+
+
+def _displace(sql: sqlite3.Connection, whose: Whose) -> None:
+    sql.execute("DELETE FROM place WHERE device = ? AND utterance = ?", whose)
+
+
+def _place_the_rest(sql: sqlite3.Connection, where: str) -> None:
+    """What was brought before it was written down where."""
+    known = (
+        "SELECT device, utterance, ? FROM piece WHERE name = ? UNION SELECT device, utterance, ? FROM errand"
+    )
+    sql.execute(f"INSERT INTO place {known}", (where, BLOB, where))
+
+
 def _bring_the_rest(sql: sqlite3.Connection) -> None:
     """What was complete before there were blobs."""
     note = "INSERT OR IGNORE INTO errand (device, utterance, remove, due) SELECT device, id, 0, completed"
@@ -232,11 +278,10 @@ def _is_table(sql: sqlite3.Connection, name: str) -> bool:
     return sql.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone() is not None
 
 
-def _refuse_what_is_elsewhere(sql: sqlite3.Connection) -> None:
-    """An errand to bring something may have brought it, and not have come back to say so."""
-    stowed = sql.execute("SELECT 1 FROM piece WHERE name = ? LIMIT 1", (BLOB,)).fetchone()
-    under_way = sql.execute("SELECT 1 FROM errand LIMIT 1").fetchone()
-    if stowed or under_way:
-        raise ConfigError(
-            "[storage] blobs: sound is, or is being brought, elsewhere; write what it was before"
-        )
+def _refuse_what_is_elsewhere(sql: sqlite3.Connection, where: str) -> None:
+    if _is_table(sql, "place"):
+        row = sql.execute("SELECT store FROM place WHERE store != ? LIMIT 1", (where,)).fetchone()
+    else:
+        row = sql.execute("SELECT 'blobs' FROM piece WHERE name = ? LIMIT 1", (BLOB,)).fetchone()
+    if row:
+        raise ConfigError(f"[storage] blobs: sound is, or may be, in {row[0]}; write what it was before")

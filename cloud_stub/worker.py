@@ -82,7 +82,7 @@ class Worker:
         self._client = self._make_client(config, name, session_s)
 
     def run(self) -> None:
-        """Connect, take and confirm until `over`; then disconnect. The broker keeps the session."""
+        """Connect, take and confirm until `over`; then disconnect. The session stays for SESSION_S."""
         self._client.loop_start()
         tidied = self._clock()
         try:

@@ -61,8 +61,8 @@ def retention(seen: Evidence) -> Iterator[str]:
 
 
 def deletions(seen: Evidence) -> Iterator[str]:
-    """Of what was deleted no file has a header or a topic any more, and no database or blob a piece; and no
-    file has sound in the clear.
+    """Of what was deleted no file has a header or a topic any more, and no database a piece; and no file has
+    sound in the clear.
 
     Every byte of every file under the cloud's directory is searched: databases, their logs, the broker's
     store. A database elsewhere is asked, since its files are not at hand; of a bucket it is said what could

@@ -1,10 +1,13 @@
 """One protocol, two implementations: what holds for a folder holds for a bucket, with or without versions."""
 
+import socket
+import threading
+
 import pytest
 
 from cloud_stub.blobs import Bucket, Folder, open_blobs
 from cloud_stub.config import StorageSection
-from cloud_stub.errors import ConfigError, StorageError
+from cloud_stub.errors import ConfigError, NotTaken, StorageError
 from tests.s3 import store
 
 KINDS = ("folder", "bucket", "versions")
@@ -79,6 +82,39 @@ def test_a_store_that_is_gone_is_one_line():
             assert "\n" not in str(caught.value)
 
 
+def test_of_what_was_refused_or_reached_nobody_it_is_certain_that_nothing_is_there(s3):
+    with pytest.raises(NotTaken, match="NoSuchBucket"):
+        Bucket("nowhere", "", s3.endpoint).put("one", b"sound")
+    with store() as made:
+        blobs = made.bucket("gone")
+        made.unplug()
+        with pytest.raises(NotTaken, match="Could not connect"):
+            blobs.put("one", b"sound")
+
+
+def test_of_what_was_sent_and_never_answered_it_is_not():
+    """A store that hangs up after it has read everything may have kept it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def read_and_hang_up():
+            with server.accept()[0] as caller:
+                caller.recv(65536)
+
+        hanging_up = threading.Thread(target=read_and_hang_up)
+        hanging_up.start()
+        blobs = Bucket("any", "", f"http://127.0.0.1:{server.getsockname()[1]}")
+        with pytest.raises(StorageError) as caught:
+            blobs.put("one", b"sound")
+        hanging_up.join(20)
+    assert not isinstance(caught.value, NotTaken)
+
+
+def test_a_region_that_is_none_is_not_blamed_on_the_endpoint(monkeypatch):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "a b")
+    with pytest.raises(StorageError, match="region"):
+        Bucket("any", "", "http://localhost")
+
+
 def test_a_bucket_that_is_not_there_is_an_error_and_not_an_absent_blob(s3):
     with pytest.raises(StorageError, match="NoSuchBucket"):
         Bucket("nowhere", "", s3.endpoint).get("one")
@@ -110,6 +146,7 @@ def test_settings_say_which(tmp_path, s3):
     [
         ("folder", ""),
         ("s3://", ""),
+        ("s3://[", ""),
         ("https://host/bucket", ""),
         ("s3://key:secret@bucket", ""),
         ("s3://bucket", "http://key:secret@host"),

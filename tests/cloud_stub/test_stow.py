@@ -12,7 +12,7 @@ import pytest
 from cloud_stub.blobs import Bucket, Folder
 from cloud_stub.cloud import Cloud
 from cloud_stub.door import Words
-from cloud_stub.errors import ConfigError, NotKept, OutOfReach, StorageError
+from cloud_stub.errors import ConfigError, NotKept, NotTaken, OutOfReach, StorageError
 from cloud_stub.ingest import Ingest
 from cloud_stub.stow import LATER, STAY, name_of
 from cloud_stub.vault import Vault
@@ -30,7 +30,7 @@ class Fails:
 
     def __init__(self, blobs):
         self.blobs, self.refuses, self.meanwhile, self.calls = blobs, set(), None, []
-        self.where = blobs.where
+        self.where, self.error = blobs.where, StorageError
 
     def put(self, name, content):
         self._asked("put")
@@ -49,7 +49,7 @@ class Fails:
     def _asked(self, what):
         self.calls.append(what)
         if what in self.refuses:
-            raise StorageError(f"the store: no {what} today; come back tomorrow")
+            raise self.error(f"the store: no {what} today; come back tomorrow")
 
 
 class Stowing:
@@ -172,7 +172,7 @@ def test_what_is_forgotten_before_it_was_stowed_is_never_brought(there, voice):
     spoken = there.keep(voice)
     there.vault.forget(spoken.whose, "owner", "asked for it", NOW)
     there.vault.stow(SOON)
-    assert (there.blobs.calls, there.vault.errands()) == (["remove"], [])
+    assert (there.blobs.calls, there.vault.errands()) == ([], [])
 
 
 def test_what_is_forgotten_while_it_is_on_its_way_is_taken_away_again(there, voice):
@@ -328,6 +328,66 @@ def test_while_sound_is_on_its_way_to_a_store_there_is_no_other(there, voice):
     there.open()
 
 
+def test_a_store_that_took_nothing_can_be_left_for_another(there, voice, tmp_path):
+    """As where its name was mistyped. What was deleted meanwhile is asked of nobody."""
+    there.blobs.error, there.blobs.refuses = NotTaken, {"put", "remove"}
+    gone, spoken = there.keep(voice), there.keep(voice)
+    assert there.vault.stow(SOON) == 0
+    there.vault.forget(gone.whose, "owner", "asked for it", SOON)
+    assert there.vault.stow(SOON + LATER) == 0
+    there.vault.close()
+    Vault(there.config.storage.vault, there.url).close()
+    another = Folder(tmp_path / "another")
+    another.where = "s3://another/"
+    there.blobs = Fails(another)
+    there.open()
+    assert there.vault.stow(SOON + 2 * LATER) == 1
+    assert there.blobs.calls == ["put"]
+    assert there.sound(spoken) == spoken.pcm
+
+
+def test_a_store_that_said_no_may_have_taken_it_the_time_before(there, voice):
+    spoken = there.keep(voice)
+    there.blobs.meanwhile = kill
+    with pytest.raises(Killed):
+        there.vault.stow(SOON)
+    there.blobs.error, there.blobs.refuses = NotTaken, {"put"}
+    there.again()
+    assert there.vault.stow(SOON) == 0
+    there.vault.forget(spoken.whose, "owner", "asked for it", SOON)
+    assert there.vault.stow(SOON + LATER) == 1
+    assert not there.stowed(spoken)
+
+
+def test_two_clouds_that_disagree_bring_and_remove_nothing_in_the_wrong_place(there, voice, tmp_path):
+    """One was started with other settings before the first had brought anything, or ended."""
+    another = Folder(tmp_path / "another")
+    another.where = "s3://another/"
+    spoken = there.keep(voice)
+    with closing(Vault(there.config.storage.vault, there.url, another)) as other:
+        assert there.vault.stow(SOON) == 1
+        other.forget(spoken.whose, "owner", "asked for it", SOON)
+        assert other.stow(SOON) == 0
+        [errand] = other.errands()
+        assert "its sound may be in file" in errand.said
+    assert there.vault.stow(SOON + LATER) == 1
+    assert (there.stowed(spoken), there.vault.errands()) == (False, [])
+
+
+def test_what_was_brought_before_it_was_written_down_where_is_taken_away_all_the_same(there, voice):
+    spoken = there.keep(voice)
+    there.vault.stow(SOON)
+    with there.vault._database.write() as sql:
+        sql.execute("DROP TABLE place")
+    there.vault.close()
+    with pytest.raises(ConfigError, match="write what it was before"):
+        Vault(there.config.storage.vault, there.url)
+    there.open()
+    there.vault.forget(spoken.whose, "owner", "asked for it", SOON)
+    assert there.vault.stow(SOON) == 1
+    assert not there.stowed(spoken)
+
+
 def test_a_store_is_told_by_its_address(tmp_path):
     buckets = [
         Bucket("one", "", ""),
@@ -336,6 +396,7 @@ def test_a_store_is_told_by_its_address(tmp_path):
         Bucket("one", "", "http://s3"),
     ]
     assert len({each.where for each in [Folder(tmp_path / "blobs"), *buckets]}) == 5
+    assert Bucket("one", "", "http://s3/").where == buckets[-1].where
 
 
 def test_a_real_store_that_is_unplugged_and_plugged_in_again_loses_nothing(tmp_path, voice):

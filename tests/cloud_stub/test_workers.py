@@ -20,7 +20,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from cloud_stub.__main__ import app
 from cloud_stub.broker import open_broker
-from cloud_stub.crew import Crew
+from cloud_stub.crew import TRIES, WELL, Crew
 from cloud_stub.database import Database
 from cloud_stub.errors import ConfigError, KeyFileError, StorageError
 from cloud_stub.keys import Keys
@@ -266,13 +266,11 @@ def alive(pid):
     ("spoil", "error"),
     [
         (lambda directory: (directory / "keys" / "signer.key").write_text("none"), KeyFileError),
-        (lambda directory: (directory / "heads" / "heads.sqlite").write_bytes(b"no" * 5000), StorageError),
         (lambda directory: (directory.parent / "cloud.toml").write_text("[storage]\nno = 1"), ConfigError),
     ],
 )
 def test_a_worker_that_could_never_work_is_not_started_for_ever(tmp_path, spoil, error):
     file = worker_file(tmp_path)
-    (tmp_path / "cloud" / "heads").mkdir(mode=0o700)
     spoil(tmp_path / "cloud")
     crew = Crew(1, 1, file)
     crew.start()
@@ -281,6 +279,39 @@ def test_a_worker_that_could_never_work_is_not_started_for_ever(tmp_path, spoil,
         with pytest.raises(error, match="worker-0"):
             crew.look_after()
         assert crew.restarted == 0
+    finally:
+        crew.stop()
+
+
+def test_a_fault_that_may_pass_ends_the_cloud_only_when_it_does_not(tmp_path):
+    """A file may be busy for a while. Looks are counted here, and no time."""
+    crew = Crew(1, 1, worker_file(tmp_path))
+    (tmp_path / "cloud" / "heads").mkdir(mode=0o700)
+    heads = tmp_path / "cloud" / "heads" / "heads.sqlite"
+
+    def fail(times):
+        heads.write_bytes(b"no" * 5000)
+        for _ in range(times):
+            crew._children[0].wait(60)
+            crew.look_after()
+
+    heads.write_bytes(b"no" * 5000)
+    crew.start()
+    try:
+        fail(TRIES - 1)
+        assert crew.restarted == TRIES - 1
+        crew._children[0].wait(60)
+        heads.unlink()
+        crew._children[0].stdin.close()
+        crew._children[0] = crew._spawn(crew._commands[0])  # and now it works
+        wait_for(heads.exists)
+        for _ in range(WELL):
+            crew.look_after()
+        crew._children[0].kill()
+        fail(TRIES)  # the first for the kill
+        crew._children[0].wait(60)
+        with pytest.raises(StorageError, match="worker-0"):
+            crew.look_after()
     finally:
         crew.stop()
 
